@@ -1,0 +1,67 @@
+#ifndef SMX_CLASSIFIER_H_
+#define SMX_CLASSIFIER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "smx/encoder.h"
+#include "smx/model.h"
+#include "smx/options.h"
+#include "smx/span.h"
+#include "smx/status.h"
+#include "smx/tokenizer.h"
+
+namespace smx {
+
+namespace internal {
+class ClassifierState;
+}
+
+/// What a text was found to be. Pointers live as long as the model.
+struct Prediction {
+  const char* label;       ///< Name of the most probable class; "" when the file names none.
+  size_t class_index;
+  float probability;       ///< Softmax of the logits, 0..1. Regression: the value itself.
+  size_t num_tokens;       ///< Tokens that were read, special tokens included.
+  size_t num_tokens_whole; ///< Tokens of the whole text; more than num_tokens when it was truncated.
+  bool truncated;
+};
+
+/// Text to label: tokenizer, encoder and softmax over one arena.
+///
+/// Same rules as Encoder: no heap after Create, one call at a time, answers depend on the text alone.
+class Classifier {
+ public:
+  /// Bytes that Create needs, at any alignment; exact. Errors as Encoder::ArenaBytes, and kUnsupported for a model
+  /// without a tokenizer or one that routes over batches: its answers would depend on a text's neighbours.
+  static Result<size_t> ArenaBytes(const Model& model, const Options& options = {});
+
+  /// Errors as Encoder::Create and ArenaBytes above.
+  static Result<Classifier> Create(const Model& model, const Options& options, Span<uint8_t> arena);
+
+  Classifier(Classifier&&) noexcept;
+  Classifier& operator=(Classifier&&) noexcept;
+  ~Classifier();
+
+  /// Labels UTF-8 `text`, or the pair of `text` and `text_pair`. Texts longer than the model reads are truncated, and
+  /// the prediction says so. An empty text is a text: [CLS] [SEP].
+  ///
+  /// @param probabilities  empty, or [num_classes], filled in class order (regression: the value).
+  /// @retval kInvalidArgument  probabilities has another length.
+  Status Classify(Span<const char> text, Span<const char> text_pair, const TokenizeOptions& options,
+                  Span<float> probabilities, Prediction* prediction);
+
+  /// The same with the usual options and nothing but the best label.
+  Status Classify(Span<const char> text, Prediction* prediction);
+
+  Report report() const;
+
+ private:
+  explicit Classifier(std::unique_ptr<internal::ClassifierState> state);
+  std::unique_ptr<internal::ClassifierState> state_;
+};
+
+}  // namespace smx
+
+#endif  // SMX_CLASSIFIER_H_

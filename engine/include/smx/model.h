@@ -1,0 +1,115 @@
+#ifndef SMX_MODEL_H_
+#define SMX_MODEL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "smx/platform.h"
+#include "smx/span.h"
+#include "smx/status.h"
+
+namespace smx {
+
+namespace internal {
+class ModelData;
+}
+
+/// One parameter array as the file names it, for people and tools that list a model.
+struct TensorInfo {
+  const char* name;       ///< The checkpoint's name; an expert's arrays end in its number.
+  const char* type;       ///< "f32" or "qc8w".
+  Span<const uint32_t> shape;
+  uint64_t bytes;         ///< Values and scales.
+};
+
+/// What the file says of itself. Pointers live as long as the model; absent texts are "".
+struct ModelCard {
+  const char* name;
+  const char* licence;
+  const char* language;
+  const char* training_data;
+  const char* accuracy;
+  const char* description;
+  const char* tool_version;
+  char source_sha256[65];  ///< Hexadecimal; of the checkpoint.
+};
+
+/// How a block of the model works, as words: "linear", "attention"; "dense", "experts".
+struct LayerInfo {
+  const char* mixing;
+  const char* feed_forward;
+};
+
+/// The sizes of a model; names as in the reference's configuration.
+struct ModelInfo {
+  size_t vocab_size, type_vocab_size, max_seq_len;
+  size_t d_emb, d_model, d_ff, num_heads, num_layers;
+  size_t num_experts, expert_d_ff, min_expert_capacity, max_group_size;  ///< 0 without experts.
+  double capacity_factor;
+  size_t num_classes;
+  int32_t pad_id;
+  bool is_regression;
+  bool masked_padding;       ///< Else the reference's padding to max_seq_len.
+  bool batch_routing_group;  ///< Else each text is a routing group of its own.
+  bool has_tokenizer;
+  const char* weight_type;   ///< "f32" or "int8": the type of the dense products.
+};
+
+/// How much of the file Load checks beyond the metadata, which is always checked in full.
+enum class VerifyWeights : uint8_t {
+  kAuto,    ///< SHA-256 of the weights up to 64 MB of them.
+  kAlways,
+  kNever,
+};
+
+struct LoadOptions {
+  VerifyWeights verify_weights = VerifyWeights::kAuto;
+  Log log;
+};
+
+/// A verified, read-only model file. Cheap to move; shared by any number of Encoders, Tokenizers and Classifiers, on any
+/// number of threads, all of which must be gone before the Model goes.
+class Model {
+ public:
+  /// Maps the file at `path` and checks header, metadata and meaning; cost independent of the size of the weights,
+  /// except for their hashes (LoadOptions). The file must not be truncated while the model lives.
+  ///
+  /// @retval kIoError       cannot be opened, read or mapped.
+  /// @retval kInvalidModel  not a model file, truncated, damaged, or contradicting itself.
+  /// @retval kUnsupported   a newer version, or asks for what is not built; the log names it.
+  /// @retval kOutOfMemory
+  static Result<Model> Load(const char* path, const LoadOptions& options = {});
+
+  /// The same on bytes of the caller, 64-byte aligned, which outlive the model.
+  static Result<Model> FromMemory(Span<const uint8_t> file, const LoadOptions& options = {});
+
+  Model(Model&&) noexcept;
+  Model& operator=(Model&&) noexcept;
+  ~Model();
+
+  const ModelInfo& info() const;
+  ModelCard card() const;
+  LayerInfo layer(size_t index) const;             ///< index < info().num_layers
+  size_t num_tensors() const;
+  TensorInfo tensor(size_t index) const;           ///< index < num_tensors()
+  uint64_t file_bytes() const;
+  uint64_t weights_bytes() const;                  ///< Sum of the segments.
+
+  /// The name of class `index`; "" when the file names none.
+  const char* label(size_t index) const;           ///< index < info().num_classes
+
+  /// SHA-256 of every segment against the metadata; for files that Load took without.
+  Status VerifyWeightHashes() const;
+
+  /// For the rest of the engine.
+  const internal::ModelData& data() const { return *data_; }
+
+ private:
+  explicit Model(std::unique_ptr<internal::ModelData> data);
+  std::unique_ptr<internal::ModelData> data_;
+};
+
+}  // namespace smx
+
+#endif  // SMX_MODEL_H_

@@ -1,0 +1,54 @@
+#ifndef SMX_OPTIONS_H_
+#define SMX_OPTIONS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "smx/platform.h"
+#include "smx/span.h"
+
+namespace smx {
+
+/// Sees what a layer computed: f32, row-major, valid during the call only.
+///   name       as in the golden files: "embedding_output", "mixing_output", "mixing_norm", "router_logits",
+///              "router_probs", "combine_weights", "ff_output", "output", "pooled_output", "logits"
+///   layer      0 .. num_layers - 1; -1 outside of the blocks
+///   shape      [batch, seq_len, d_model]; router_*: [groups, tokens_per_group, num_experts];
+///              combine_weights: [groups, num_experts, expert_capacity]
+///   values     as many as the shape says
+///   indices    only with combine_weights: the token of its group that each slot holds, dispatch_indices; else null
+struct Observation {
+  const char* name;
+  int layer;
+  Span<const size_t> shape;
+  const float* values;
+  const int32_t* indices;
+};
+
+/// For calibration, tests and `smx run --layers`; costs nothing when null.
+struct Observer {
+  void (*hook)(void* context, const Observation& observation) = nullptr;
+  void* context = nullptr;
+};
+
+/// Which kernels compute the products. kReference is the definition of right, slow, and always there.
+enum class Backend : uint8_t {
+  kBest,       ///< XNNPACK for int8 products where it is built in; else kReference.
+  kReference,
+};
+
+struct Options {
+  size_t num_threads = 1;   ///< 1 .. 64; answers do not depend on it.
+  /// Texts encoded together; more than 1 only for models with batch_routing_group, where texts share a routing group.
+  size_t batch_size = 1;
+  /// Longest input in tokens; 0 is the model's max_seq_len. Smaller plans a smaller arena. Models with linear
+  /// mixing and the reference's padding know only max_seq_len.
+  size_t max_tokens = 0;
+  Backend backend = Backend::kBest;
+  Observer observer;
+  Log log;
+};
+
+}  // namespace smx
+
+#endif  // SMX_OPTIONS_H_

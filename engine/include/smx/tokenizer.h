@@ -1,0 +1,67 @@
+#ifndef SMX_TOKENIZER_H_
+#define SMX_TOKENIZER_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "smx/model.h"
+#include "smx/span.h"
+#include "smx/status.h"
+
+namespace smx {
+
+/// What a token covers: bytes [begin, end) of the text that it comes from. [CLS] and [SEP] cover nothing (0, 0).
+struct TokenOffset {
+  uint32_t begin;
+  uint32_t end;
+};
+
+struct TokenizeOptions {
+  bool add_special_tokens = true;   ///< [CLS] text [SEP], with a pair [CLS] text [SEP] pair [SEP].
+  /// Special tokens typed in the text, such as "[MASK]", become their ids, as the genuine tokenizers do; else text.
+  bool parse_special_tokens = true;
+};
+
+/// Where Tokenize writes; `token_ids` decides the capacity, the others are empty or as long.
+struct TokenBuffers {
+  Span<int32_t> token_ids;
+  Span<int32_t> type_ids;
+  Span<TokenOffset> offsets;
+};
+
+struct TokenizeResult {
+  size_t num_tokens;        ///< Written, special tokens included; at most the capacity.
+  size_t num_tokens_whole;  ///< Of the whole text; more than num_tokens when it was truncated.
+  bool truncated() const { return num_tokens < num_tokens_whole; }
+};
+
+/// Turns UTF-8 into token ids: normalization, words, then the longest pieces of the vocabulary from the left (WordPiece).
+///
+/// Invalid UTF-8 counts as U+FFFD per maximal subpart. Time is linear in the text; allocates nothing; stateless, so one
+/// Tokenizer serves any number of threads. The model outlives it.
+class Tokenizer {
+ public:
+  /// @retval kUnsupported  the model holds no tokenizer, or one that is not built.
+  static Result<Tokenizer> Create(const Model& model);
+
+  /// Ids of `text`, and of `text_pair` unless its data() is null, cut to the capacity: the first tokens of the text
+  /// stay, [CLS] and [SEP] too; of a pair the longer text loses its last token first.
+  ///
+  /// @retval kInvalidArgument  the capacity is too small for the special tokens, a text has 2^32 bytes or more, or
+  ///                           type_ids or offsets is neither empty nor as long as token_ids.
+  Status Tokenize(Span<const char> text, Span<const char> text_pair, const TokenizeOptions& options,
+                  const TokenBuffers& out, TokenizeResult* result) const;
+
+  /// The piece with this id, UTF-8, not null-terminated; empty for an id outside of the vocabulary.
+  Span<const char> Piece(int32_t id) const;
+
+  size_t vocab_size() const;
+
+ private:
+  explicit Tokenizer(const internal::ModelData& model) : model_(&model) {}
+  const internal::ModelData* model_;
+};
+
+}  // namespace smx
+
+#endif  // SMX_TOKENIZER_H_

@@ -1,0 +1,111 @@
+#include "kernels/product.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace smx {
+namespace {
+
+struct Range {
+  float min;
+  float max;
+};
+
+/// Of the values and 0; NaN does not count. Infinities become the largest finite magnitude, so that scales stay finite.
+Range RangeWithZero(const float* x, size_t n) {
+  constexpr float kLargest = 1e38f;
+  Range range = {0.0f, 0.0f};
+  for (size_t i = 0; i < n; ++i) {
+    range.min = x[i] < range.min ? x[i] : range.min;
+    range.max = x[i] > range.max ? x[i] : range.max;
+  }
+  return {std::max(range.min, -kLargest), std::min(range.max, kLargest)};
+}
+
+RowQuantization QuantizationOf(const Range& range) {
+  // Below this a scale would be subnormal, which kernels may flush to zero.
+  constexpr float kSmallestScale = 1e-30f;
+  if (range.max == range.min) return {0, 1.0f};
+  const float scale = std::max(range.max / 255.0f - range.min / 255.0f, kSmallestScale);
+  const float from_min = -128.0f - range.min / scale;
+  const float from_max = 127.0f - range.max / scale;
+  const float error_min = 128.0f + std::fabs(range.min / scale);
+  const float error_max = 127.0f + std::fabs(range.max / scale);
+  const float zero_point = error_min < error_max ? from_min : from_max;
+  return {static_cast<int32_t>(std::nearbyintf(std::clamp(zero_point, -128.0f, 127.0f))), scale};
+}
+
+int8_t QuantizeValue(float x, float inverse_scale, float zero_point) {
+  float value = std::nearbyintf(x * inverse_scale) + zero_point;
+  value = value == value ? value : zero_point;
+  value = value < -128.0f ? -128.0f : value;
+  value = value > 127.0f ? 127.0f : value;
+  return static_cast<int8_t>(value);
+}
+
+/// One row of outputs when the kernel is [inputs, outputs]: the inner loop runs over outputs, side by side in memory.
+void AddProductInputsFirst(const float* x, const ProductWeights& w, float* out) {
+  const float* kernel = static_cast<const float*>(w.kernel);
+  for (size_t k = 0; k < w.inputs; ++k) {
+    const float* row = kernel + k * w.stride;
+    for (size_t n = 0; n < w.outputs; ++n) out[n] += x[k] * row[n];
+  }
+}
+
+void AddProductOutputsFirst(const float* x, const ProductWeights& w, float* out) {
+  const float* kernel = static_cast<const float*>(w.kernel);
+  for (size_t n = 0; n < w.outputs; ++n) {
+    const float* row = kernel + n * w.stride;
+    float sum = 0.0f;
+    for (size_t k = 0; k < w.inputs; ++k) sum += x[k] * row[k];
+    out[n] += sum;
+  }
+}
+
+int32_t IntegerProduct(const int8_t* x, int32_t zero_point, const ProductWeights& w, size_t n) {
+  const int8_t* kernel = static_cast<const int8_t*>(w.kernel);
+  const size_t step = w.outputs_first ? 1 : w.stride;
+  const int8_t* column = kernel + (w.outputs_first ? n * w.stride : n);
+  int32_t sum = 0;
+  for (size_t k = 0; k < w.inputs; ++k) sum += (x[k] - zero_point) * column[k * step];
+  return sum;
+}
+
+}  // namespace
+
+void QuantizeRows_f32_qd8__reference(ConstMatF in, Mat<int8_t> out, RowQuantization* params) {
+  for (size_t r = 0; r < in.rows; ++r) {
+    params[r] = QuantizationOf(RangeWithZero(in.Row(r), in.cols));
+    const float inverse_scale = 1.0f / params[r].scale;
+    const float zero_point = static_cast<float>(params[r].zero_point);
+    int8_t* row = out.Row(r);
+    for (size_t c = 0; c < in.cols; ++c) row[c] = QuantizeValue(in.Row(r)[c], inverse_scale, zero_point);
+  }
+}
+
+void Product_f32__reference(ConstMatF x, const ProductWeights& weights, MatF out) {
+  for (size_t r = 0; r < x.rows; ++r) {
+    float* row = out.Row(r);
+    std::fill_n(row, weights.outputs, 0.0f);
+    if (weights.outputs_first) {
+      AddProductOutputsFirst(x.Row(r), weights, row);
+    } else {
+      AddProductInputsFirst(x.Row(r), weights, row);
+    }
+    if (weights.bias == nullptr) continue;
+    for (size_t n = 0; n < weights.outputs; ++n) row[n] += weights.bias[n];
+  }
+}
+
+void Product_qd8_f32_qc8w__reference(Mat<const int8_t> x, const RowQuantization* params,
+                                     const ProductWeights& weights, MatF out) {
+  for (size_t r = 0; r < x.rows; ++r) {
+    for (size_t n = 0; n < weights.outputs; ++n) {
+      const int32_t sum = IntegerProduct(x.Row(r), params[r].zero_point, weights, n);
+      const float bias = weights.bias == nullptr ? 0.0f : weights.bias[n];
+      out.Row(r)[n] = static_cast<float>(sum) * params[r].scale * weights.scales[n] + bias;
+    }
+  }
+}
+
+}  // namespace smx

@@ -1,0 +1,58 @@
+#ifndef SMX_MODEL_CONFIG_H_
+#define SMX_MODEL_CONFIG_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/fixed_array.h"
+
+namespace smx {
+
+// What a checked model file asks for, in plain types: the layers never see FlatBuffers. Only what this version builds
+// is listed; the loader refuses the rest of the schema by name.
+
+enum class MixingKind : uint8_t { kLinear, kAttention };
+enum class FeedForwardKind : uint8_t { kDense, kExperts };
+
+struct LayerConfig {
+  MixingKind mixing;
+  FeedForwardKind feed_forward;
+};
+
+/// Shared by all layers with experts; num_experts is 0 when there are none.
+struct MoeConfig {
+  size_t num_experts = 0;
+  size_t expert_d_ff = 0;
+  double capacity_factor = 0;
+  size_t min_expert_capacity = 0;
+  size_t max_group_size = 0;
+};
+
+struct ModelConfig {
+  size_t vocab_size = 0;
+  size_t type_vocab_size = 0;
+  size_t max_seq_len = 0;
+  size_t d_emb = 0;
+  size_t d_model = 0;
+  size_t d_ff = 0;
+  size_t num_heads = 0;
+  size_t num_classes = 0;
+  int32_t pad_id = 0;
+  float layer_norm_epsilon = 0;
+  bool masked_padding = false;
+  bool batch_routing_group = false;
+  bool is_regression = false;
+  FixedArray<LayerConfig> layers;
+  MoeConfig moe;
+
+  bool HasLinearMixing() const {
+    for (const LayerConfig& layer : layers) {
+      if (layer.mixing == MixingKind::kLinear) return true;
+    }
+    return false;
+  }
+};
+
+}  // namespace smx
+
+#endif  // SMX_MODEL_CONFIG_H_

@@ -1,0 +1,82 @@
+#ifndef SMX_MODEL_WEIGHTS_H_
+#define SMX_MODEL_WEIGHTS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/fixed_array.h"
+#include "kernels/product.h"
+
+namespace smx {
+
+// Views into the mapped file, one struct per stage, members named as in the checkpoint.
+
+struct LayerNormWeights {
+  const float* scale = nullptr;  // [d]
+  const float* bias = nullptr;   // [d]
+};
+
+/// Rows of the word table, [vocab_size, d_emb]: f32, or int8 with a scale each.
+struct WordEmbeddingWeights {
+  WeightType type = WeightType::kF32;
+  const void* rows = nullptr;
+  const float* scales = nullptr;  // [vocab_size], qc8w only
+};
+
+struct EmbeddingWeights {
+  WordEmbeddingWeights word;
+  const float* position = nullptr;  // [max_seq_len, d_emb]
+  const float* type = nullptr;      // [type_vocab_size, d_emb]
+  LayerNormWeights layer_norm;
+  ProductWeights hidden_mapping_in;  // d_emb -> d_model
+};
+
+struct LinearMixingWeights {
+  ProductWeights hidden_kernel;  // [d_model, d_model]
+  ProductWeights input_kernel;   // [max_seq_len, max_seq_len], output channels on axis 0
+};
+
+struct AttentionWeights {
+  ProductWeights query;
+  ProductWeights key;
+  ProductWeights value;
+  ProductWeights out;
+};
+
+/// A dense feed-forward stage, or one expert.
+struct FeedForwardWeights {
+  ProductWeights intermediate;
+  ProductWeights output;
+};
+
+struct MoeWeights {
+  const float* router_kernel = nullptr;  // [d_model, num_experts]
+  const float* router_bias = nullptr;    // [num_experts]
+  FixedArray<FeedForwardWeights> experts;
+};
+
+/// Of the stages that the layer's LayerConfig names, the others stay empty.
+struct BlockWeights {
+  LinearMixingWeights linear;
+  AttentionWeights attention;
+  LayerNormWeights mixing_layer_norm;
+  FeedForwardWeights feed_forward;
+  MoeWeights moe;
+  LayerNormWeights output_layer_norm;
+};
+
+struct HeadWeights {
+  ProductWeights pooler;             // d_model -> d_model
+  ProductWeights classification;     // [num_classes, d_model], output channels on axis 0
+};
+
+struct ModelWeights {
+  EmbeddingWeights embedding;
+  FixedArray<BlockWeights> blocks;
+  HeadWeights head;
+  WeightType product_type = WeightType::kF32;  // of the dense products
+};
+
+}  // namespace smx
+
+#endif  // SMX_MODEL_WEIGHTS_H_

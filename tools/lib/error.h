@@ -1,0 +1,31 @@
+#ifndef SMX_TOOLS_LIB_ERROR_H_
+#define SMX_TOOLS_LIB_ERROR_H_
+
+#include <stdexcept>
+#include <string>
+
+namespace smx::tools {
+
+/// Exit codes of all programs; a contract, design of the command line.
+enum class ExitCode : int {
+  kOk = 0,
+  kCheckFailed = 1,   // for example accuracy below a gate
+  kUsage = 2,
+  kBadInput = 3,      // an input file is damaged or contradicts another
+  kUnsupported = 4,   // a sound model that is not supported here
+  kCannotWrite = 5,   // the output could not be written, or not enough memory
+};
+
+/// Ends a program with `code` and a message that names place, value and rule. Caught in main only.
+class Error : public std::runtime_error {
+ public:
+  Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  ExitCode code() const { return code_; }
+
+ private:
+  ExitCode code_;
+};
+
+}  // namespace smx::tools
+
+#endif  // SMX_TOOLS_LIB_ERROR_H_

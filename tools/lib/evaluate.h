@@ -1,0 +1,35 @@
+#ifndef SMX_TOOLS_LIB_EVALUATE_H_
+#define SMX_TOOLS_LIB_EVALUATE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "smx/model.h"
+#include "tsv.h"
+
+namespace smx::tools {
+
+/// What a model got right on labelled texts.
+struct Evaluation {
+  size_t count = 0;
+  size_t correct = 0;
+  double macro_f1 = 0;                             // mean over the classes that occur as label or prediction
+  double milliseconds_per_text = 0;                // tokenizer, encoder and softmax; wall time
+  size_t truncated = 0;                            // texts longer than the model reads
+  std::vector<std::vector<size_t>> confusion;      // [label][prediction]
+  std::vector<size_t> predictions;                 // class of each text
+
+  double accuracy() const { return count == 0 ? 0 : static_cast<double>(correct) / static_cast<double>(count); }
+};
+
+/// Classifies every text with one Classifier. `progress(done, count)` is called now and then; may be empty.
+/// Error(kBadInput) for a label that the model does not have, Error(kUnsupported) for a model that cannot classify.
+Evaluation Evaluate(const Model& model, const std::vector<LabelledText>& texts, size_t num_threads,
+                    const std::function<void(size_t, size_t)>& progress);
+
+}  // namespace smx::tools
+
+#endif  // SMX_TOOLS_LIB_EVALUATE_H_

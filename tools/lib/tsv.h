@@ -1,0 +1,33 @@
+#ifndef SMX_TOOLS_LIB_TSV_H_
+#define SMX_TOOLS_LIB_TSV_H_
+
+#include <string>
+#include <vector>
+
+namespace smx::tools {
+
+/// Names of the columns that a data.tsv is read by; an empty text_pair means none.
+struct TsvColumns {
+  std::string text = "text";
+  std::string text_pair;
+  std::string label = "label";
+};
+
+struct LabelledText {
+  std::string text;
+  std::string text_pair;
+  std::string label;
+  size_t line;   // of the file, from 1
+};
+
+/// Reads UTF-8 with a header line, columns split by one tab, no quoting. Error(kBadInput) naming file, line, value and
+/// rule for an empty file, a missing column (lists those there are), a line with another number of columns.
+std::vector<LabelledText> ReadTsv(const std::string& path, const TsvColumns& columns);
+
+/// The class that `label` names among `labels`, or the class number that it is; Error(kBadInput) naming `place`.
+size_t ClassOf(const std::string& label, const std::vector<std::string>& labels, size_t num_classes,
+               const std::string& place);
+
+}  // namespace smx::tools
+
+#endif  // SMX_TOOLS_LIB_TSV_H_
