@@ -1,0 +1,44 @@
+#ifndef SMX_KERNELS_ACTIVATIONS_H_
+#define SMX_KERNELS_ACTIVATIONS_H_
+
+#include <cstddef>
+
+#include "base/mat.h"
+
+namespace smx {
+
+/// x = layer_norm(x + residual) per row: (v - mean) / sqrt(variance + epsilon) * scale + bias, the biased variance.
+/// scale, bias: [x.cols]. `residual` may have no data: then it counts as zeros. Sums in float64.
+using AddLayerNormFn = void (*)(MatF x, ConstMatF residual, const float* scale, const float* bias,
+                                float epsilon);
+
+/// x = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), the tanh form of the reference.
+using GeluFn = void (*)(MatF x);
+
+/// x = exp(x - max) / sum per row; a row of equal values becomes even.
+using SoftmaxFn = void (*)(MatF x);
+
+/// out [cols, rows] = in [rows, cols] transposed. Columns of `out` behind in.rows, up to out.cols, become 0.
+using TransposeFn = void (*)(ConstMatF in, MatF out);
+
+/// One head of attention of n tokens: out [n, d_head] = softmax(q k^T / sqrt(d_head)) v.
+///
+///   q, v, out     [n, d_head], strided views into the rows of all heads
+///   k_transposed  [d_head, n]
+///   is_real       [n]; a score is replaced by float32's lowest number unless both tokens are real, so a pad as a
+///                 query averages all values evenly; null means all are real
+///   scores        [1, n], scratch
+using AttentionHeadFn = void (*)(ConstMatF q, ConstMatF k_transposed, ConstMatF v,
+                                 const unsigned char* is_real, MatF scores, MatF out);
+
+void AddLayerNorm_f32__reference(MatF x, ConstMatF residual, const float* scale, const float* bias,
+                                 float epsilon);
+void Gelu_f32__reference(MatF x);
+void Softmax_f32__reference(MatF x);
+void Transpose_f32__reference(ConstMatF in, MatF out);
+void AttentionHead_f32__reference(ConstMatF q, ConstMatF k_transposed, ConstMatF v,
+                                  const unsigned char* is_real, MatF scores, MatF out);
+
+}  // namespace smx
+
+#endif  // SMX_KERNELS_ACTIVATIONS_H_

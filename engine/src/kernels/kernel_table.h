@@ -1,0 +1,23 @@
+#ifndef SMX_KERNELS_KERNEL_TABLE_H_
+#define SMX_KERNELS_KERNEL_TABLE_H_
+
+#include "kernels/activations.h"
+#include "kernels/product.h"
+
+namespace smx {
+
+/// Which kernel computes what: the reference everywhere, overwritten by whatever is faster and built in.
+struct KernelTable {
+  QuantizeRowsFn quantize_rows = QuantizeRows_f32_qd8__reference;
+  ProductF32Fn product_f32 = Product_f32__reference;
+  ProductQd8Fn product_qd8_f32_qc8w = Product_qd8_f32_qc8w__reference;
+  AddLayerNormFn add_layer_norm = AddLayerNorm_f32__reference;
+  GeluFn gelu = Gelu_f32__reference;
+  SoftmaxFn softmax = Softmax_f32__reference;
+  TransposeFn transpose = Transpose_f32__reference;
+  AttentionHeadFn attention_head = AttentionHead_f32__reference;
+};
+
+}  // namespace smx
+
+#endif  // SMX_KERNELS_KERNEL_TABLE_H_

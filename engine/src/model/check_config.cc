@@ -1,0 +1,161 @@
+#include <cmath>
+
+#include "base/log.h"
+#include "model/check.h"
+
+namespace smx {
+namespace {
+
+// Far beyond any text encoder, and small enough that int8 products are exact in int32.
+constexpr uint32_t kMaxWidth = 1u << 16;
+constexpr uint32_t kMaxVocabulary = 1u << 24;
+constexpr uint32_t kMaxLayers = 256;
+constexpr uint32_t kMaxExperts = 4096;
+
+struct Bound {
+  const char* name;
+  uint32_t value;
+  uint32_t max;
+};
+
+Status CheckBounds(Span<const Bound> bounds, const Log& log) {
+  for (const Bound& bound : bounds) {
+    if (bound.value == 0 || bound.value > bound.max) {
+      return Fail(log, Status::kInvalidModel, "config: %s %u, must be 1..%u", bound.name, bound.value,
+                  bound.max);
+    }
+  }
+  return Status::kOk;
+}
+
+Status CheckSizes(const schema::Config& c, const Log& log) {
+  const Bound bounds[] = {
+      {"vocab_size", c.vocab_size(), kMaxVocabulary}, {"type_vocab_size", c.type_vocab_size(), kMaxWidth},
+      {"max_seq_len", c.max_seq_len(), kMaxWidth},    {"d_emb", c.d_emb(), kMaxWidth},
+      {"d_model", c.d_model(), kMaxWidth},            {"d_ff", c.d_ff(), kMaxWidth},
+      {"num_heads", c.num_heads(), kMaxWidth},        {"num_classes", c.num_classes(), kMaxWidth},
+      {"layers", c.layers()->size(), kMaxLayers}};
+  SMX_TRY(CheckBounds(bounds, log));
+  if (c.d_model() % c.num_heads() != 0) {
+    return Fail(log, Status::kInvalidModel, "config: d_model %u is no multiple of num_heads %u",
+                c.d_model(), c.num_heads());
+  }
+  if (c.pad_id() >= c.vocab_size()) {
+    return Fail(log, Status::kInvalidModel, "config: pad_id %u, must be below vocab_size %u", c.pad_id(),
+                c.vocab_size());
+  }
+  const float epsilon = c.layer_norm_epsilon();
+  if (!(epsilon >= 0.0f && epsilon < 1.0f)) {
+    return Fail(log, Status::kInvalidModel, "config: layer_norm_epsilon %g, must be 0..1",
+                static_cast<double>(epsilon));
+  }
+  return Status::kOk;
+}
+
+/// An enum of the file that is beyond those the schema knows is a newer file; one that it knows is named.
+Status NotBuilt(const Log& log, const char* what, const char* name, unsigned value) {
+  return Fail(log, Status::kUnsupported, "config: %s %s (%u) is not built in this version", what,
+              name[0] == '\0' ? "of a newer version" : name, value);
+}
+
+Status CheckKinds(const schema::Config& c, const Log& log) {
+  if (c.activation() != schema::Activation_GELU_TANH) {
+    return NotBuilt(log, "activation", schema::EnumNameActivation(c.activation()), c.activation());
+  }
+  if (c.padding() > schema::Padding_MASKED) {
+    return NotBuilt(log, "padding", schema::EnumNamePadding(c.padding()), c.padding());
+  }
+  if (c.routing_group() > schema::RoutingGroup_BATCH) {
+    return NotBuilt(log, "routing_group", schema::EnumNameRoutingGroup(c.routing_group()),
+                    c.routing_group());
+  }
+  if (c.task() > schema::TaskKind_REGRESSION) {
+    return NotBuilt(log, "task", schema::EnumNameTaskKind(c.task()), c.task());
+  }
+  if (c.padding() == schema::Padding_MASKED && c.routing_group() == schema::RoutingGroup_BATCH) {
+    return Fail(log, Status::kInvalidModel,
+                "config: padding MASKED with routing_group BATCH; masked routes each text alone");
+  }
+  if (c.task() == schema::TaskKind_REGRESSION && c.num_classes() != 1) {
+    return Fail(log, Status::kInvalidModel, "config: task REGRESSION with %u classes, must be 1",
+                c.num_classes());
+  }
+  return Status::kOk;
+}
+
+Status CheckLayers(const schema::Config& c, const Log& log, ModelConfig* config) {
+  SMX_TRY(config->layers.Allocate(c.layers()->size()));
+  bool any_experts = false;
+  for (uint32_t i = 0; i < c.layers()->size(); ++i) {
+    const schema::Layer& layer = *c.layers()->Get(i);
+    if (layer.mixing() != schema::MixingKind_LINEAR && layer.mixing() != schema::MixingKind_ATTENTION) {
+      return NotBuilt(log, "mixing", schema::EnumNameMixingKind(layer.mixing()), layer.mixing());
+    }
+    if (layer.feed_forward() > schema::FeedForwardKind_EXPERTS) {
+      return NotBuilt(log, "feed_forward", schema::EnumNameFeedForwardKind(layer.feed_forward()),
+                      layer.feed_forward());
+    }
+    const bool attention = layer.mixing() == schema::MixingKind_ATTENTION;
+    const bool experts = layer.feed_forward() == schema::FeedForwardKind_EXPERTS;
+    config->layers[i] = {attention ? MixingKind::kAttention : MixingKind::kLinear,
+                         experts ? FeedForwardKind::kExperts : FeedForwardKind::kDense};
+    any_experts |= experts;
+  }
+  if (any_experts == (c.experts() != nullptr)) return Status::kOk;
+  return Fail(log, Status::kInvalidModel, "config: the table of experts is %s, but %s layer has experts",
+              any_experts ? "missing" : "there", any_experts ? "a" : "no");
+}
+
+Status CheckExperts(const schema::Experts& e, const Log& log, MoeConfig* moe) {
+  if (e.routing() != schema::RoutingKind_EXPERTS_CHOOSE) {
+    return NotBuilt(log, "routing", schema::EnumNameRoutingKind(e.routing()), e.routing());
+  }
+  if (e.router_type() != schema::RouterType_FLOAT32) {
+    return NotBuilt(log, "router_type", schema::EnumNameRouterType(e.router_type()), e.router_type());
+  }
+  const Bound bounds[] = {{"num_experts", e.num_experts(), kMaxExperts},
+                          {"expert_d_ff", e.expert_d_ff(), kMaxWidth},
+                          {"max_group_size", e.max_group_size(), UINT32_MAX}};
+  SMX_TRY(CheckBounds(bounds, log));
+  if (!(e.capacity_factor() >= 0.0 && e.capacity_factor() <= static_cast<double>(kMaxExperts))) {
+    return Fail(log, Status::kInvalidModel, "config: capacity_factor %g, must be 0..%u",
+                e.capacity_factor(), kMaxExperts);
+  }
+  moe->num_experts = e.num_experts();
+  moe->expert_d_ff = e.expert_d_ff();
+  moe->capacity_factor = e.capacity_factor();
+  moe->min_expert_capacity = e.min_expert_capacity();
+  moe->max_group_size = e.max_group_size();
+  return Status::kOk;
+}
+
+}  // namespace
+
+Status CheckConfig(const schema::Model& model, const Log& log, ModelConfig* config) {
+  const schema::Config& c = *model.config();
+  SMX_TRY(CheckSizes(c, log));
+  SMX_TRY(CheckKinds(c, log));
+  SMX_TRY(CheckLayers(c, log, config));
+  if (c.experts() != nullptr) SMX_TRY(CheckExperts(*c.experts(), log, &config->moe));
+  const uint32_t num_labels = model.labels() == nullptr ? 0 : model.labels()->size();
+  if (num_labels != 0 && num_labels != c.num_classes()) {
+    return Fail(log, Status::kInvalidModel, "labels: %u of them for num_classes %u", num_labels,
+                c.num_classes());
+  }
+  config->vocab_size = c.vocab_size();
+  config->type_vocab_size = c.type_vocab_size();
+  config->max_seq_len = c.max_seq_len();
+  config->d_emb = c.d_emb();
+  config->d_model = c.d_model();
+  config->d_ff = c.d_ff();
+  config->num_heads = c.num_heads();
+  config->num_classes = c.num_classes();
+  config->pad_id = static_cast<int32_t>(c.pad_id());
+  config->layer_norm_epsilon = c.layer_norm_epsilon();
+  config->masked_padding = c.padding() == schema::Padding_MASKED;
+  config->batch_routing_group = c.routing_group() == schema::RoutingGroup_BATCH;
+  config->is_regression = c.task() == schema::TaskKind_REGRESSION;
+  return Status::kOk;
+}
+
+}  // namespace smx

@@ -1,0 +1,155 @@
+#include "smx/model.h"
+
+#include <cstring>
+
+#include "base/log.h"
+#include "model/check.h"
+#include "model/model_data.h"
+#include "model/tokenizer_view.h"
+#include "tokenizer/check.h"
+
+namespace smx {
+namespace {
+
+using internal::ModelData;
+
+constexpr uint64_t kAutoVerifyBytes = uint64_t{64} << 20;
+
+Status LoadTokenizer(ModelData* data) {
+  const schema::Tokenizer* tokenizer = data->file.model->tokenizer();
+  if (tokenizer == nullptr) return Status::kOk;
+  SMX_TRY(ViewTokenizer(*tokenizer, data->log, &data->special_tokens, &data->tokenizer_view));
+  SMX_TRY(CheckTokenizer(data->tokenizer_view, data->config.vocab_size, data->log));
+  data->has_tokenizer = true;
+  return Status::kOk;
+}
+
+ModelInfo InfoOf(const ModelData& data) {
+  const ModelConfig& c = data.config;
+  ModelInfo info = {};
+  info.vocab_size = c.vocab_size;
+  info.type_vocab_size = c.type_vocab_size;
+  info.max_seq_len = c.max_seq_len;
+  info.d_emb = c.d_emb;
+  info.d_model = c.d_model;
+  info.d_ff = c.d_ff;
+  info.num_heads = c.num_heads;
+  info.num_layers = c.layers.size();
+  info.num_experts = c.moe.num_experts;
+  info.expert_d_ff = c.moe.expert_d_ff;
+  info.min_expert_capacity = c.moe.min_expert_capacity;
+  info.max_group_size = c.moe.max_group_size;
+  info.capacity_factor = c.moe.capacity_factor;
+  info.num_classes = c.num_classes;
+  info.pad_id = c.pad_id;
+  info.is_regression = c.is_regression;
+  info.masked_padding = c.masked_padding;
+  info.batch_routing_group = c.batch_routing_group;
+  info.has_tokenizer = data.has_tokenizer;
+  info.weight_type = data.weights.product_type == WeightType::kF32 ? "f32" : "int8";
+  return info;
+}
+
+/// `data->mapping` may hold the bytes; everything else is filled here.
+Status LoadBytes(Span<const uint8_t> bytes, const LoadOptions& options, ModelData* data) {
+  data->log = options.log;
+  if (reinterpret_cast<uintptr_t>(bytes.data()) % 64 != 0) {
+    return Fail(options.log, Status::kInvalidArgument, "file: its bytes must lie at a multiple of 64");
+  }
+  SMX_TRY(VerifyFile(bytes, options.log, &data->file));
+  SMX_TRY(CheckConfig(*data->file.model, options.log, &data->config));
+  SMX_TRY(BindWeights(data->file, data->config, options.log, &data->weights));
+  SMX_TRY(LoadTokenizer(data));
+  data->info = InfoOf(*data);
+  const bool verify = options.verify_weights == VerifyWeights::kAlways ||
+                      (options.verify_weights == VerifyWeights::kAuto && bytes.size() <= kAutoVerifyBytes);
+  return verify ? VerifySegmentHashes(data->file, options.log) : Status::kOk;
+}
+
+const char* TextOrEmpty(const flatbuffers::String* text) { return text == nullptr ? "" : text->c_str(); }
+
+void WriteHex(const schema::Sha256& hash, char out[65]) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  for (uint32_t i = 0; i < 32; ++i) {
+    const uint8_t byte = hash.bytes()->Get(i);
+    out[2 * i] = kDigits[byte >> 4];
+    out[2 * i + 1] = kDigits[byte & 15];
+  }
+  out[64] = '\0';
+}
+
+}  // namespace
+
+Model::Model(std::unique_ptr<ModelData> data) : data_(std::move(data)) {}
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+Model::~Model() = default;
+
+Result<Model> Model::Load(const char* path, const LoadOptions& options) {
+  auto data = MakeUnique<ModelData>();
+  if (data == nullptr) return Fail(options.log, Status::kOutOfMemory, "%s: no memory to load it", path);
+  SMX_ASSIGN_OR_RETURN(MappedFile mapping, MappedFile::Open(path, options.log));
+  data->mapping = std::move(mapping);
+  SMX_TRY(LoadBytes(data->mapping.bytes(), options, data.get()));
+  return Model(std::move(data));
+}
+
+Result<Model> Model::FromMemory(Span<const uint8_t> file, const LoadOptions& options) {
+  auto data = MakeUnique<ModelData>();
+  if (data == nullptr) return Fail(options.log, Status::kOutOfMemory, "no memory to load a model");
+  SMX_TRY(LoadBytes(file, options, data.get()));
+  return Model(std::move(data));
+}
+
+const ModelInfo& Model::info() const { return data_->info; }
+
+ModelCard Model::card() const {
+  ModelCard card = {"", "", "", "", "", "", "", ""};
+  const schema::ModelCard* stored = data_->file.model->card();
+  if (stored == nullptr) return card;
+  card.name = TextOrEmpty(stored->name());
+  card.licence = TextOrEmpty(stored->licence());
+  card.language = TextOrEmpty(stored->language());
+  card.training_data = TextOrEmpty(stored->training_data());
+  card.accuracy = TextOrEmpty(stored->accuracy());
+  card.description = TextOrEmpty(stored->description());
+  card.tool_version = TextOrEmpty(stored->tool_version());
+  if (stored->source_sha256() != nullptr) WriteHex(*stored->source_sha256(), card.source_sha256);
+  return card;
+}
+
+LayerInfo Model::layer(size_t index) const {
+  const LayerConfig& layer = data_->config.layers[index];
+  return {layer.mixing == MixingKind::kLinear ? "linear" : "attention",
+          layer.feed_forward == FeedForwardKind::kDense ? "dense" : "experts"};
+}
+
+size_t Model::num_tensors() const { return data_->file.model->tensors()->size(); }
+
+TensorInfo Model::tensor(size_t index) const {
+  const schema::Tensor& tensor = *data_->file.model->tensors()->Get(static_cast<uint32_t>(index));
+  const flatbuffers::Vector<uint32_t>& shape = *tensor.shape();
+  uint64_t count = 1;
+  for (const uint32_t extent : shape) count *= extent;
+  const bool is_f32 = tensor.type() == schema::TensorType_F32;
+  const uint64_t bytes = is_f32 ? 4 * count : count + 4 * uint64_t{shape.Get(tensor.channel_axis())};
+  return {tensor.name()->c_str(), is_f32 ? "f32" : "qc8w", {shape.data(), shape.size()}, bytes};
+}
+
+uint64_t Model::file_bytes() const { return data_->file.bytes.size(); }
+
+uint64_t Model::weights_bytes() const {
+  uint64_t sum = 0;
+  for (const schema::Segment* segment : *data_->file.model->segments()) sum += segment->bytes();
+  return sum;
+}
+
+const char* Model::label(size_t index) const {
+  const auto* labels = data_->file.model->labels();
+  if (labels == nullptr || index >= labels->size()) return "";
+  return labels->Get(static_cast<uint32_t>(index))->c_str();
+}
+
+Status Model::VerifyWeightHashes() const { return VerifySegmentHashes(data_->file, data_->log); }
+
+}  // namespace smx
