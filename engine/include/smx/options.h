@@ -32,7 +32,7 @@ struct Observer {
 };
 
 /// Which kernels compute the products. kReference is the definition of right, slow, and always there.
-enum class Backend : uint8_t {
+enum class BackendChoice : uint8_t {
   kBest,       ///< XNNPACK for int8 products where it is built in; else kReference.
   kReference,
 };
@@ -44,7 +44,7 @@ struct Options {
   /// Longest input in tokens; 0 is the model's max_seq_len. Smaller plans a smaller arena. Models with linear
   /// mixing and the reference's padding know only max_seq_len.
   size_t max_tokens = 0;
-  Backend backend = Backend::kBest;
+  BackendChoice backend = BackendChoice::kBest;
   Observer observer;
   Log log;
 };

@@ -1,0 +1,55 @@
+#include "backends/backend.h"
+
+#include "backends/product.h"
+#include "base/log.h"
+
+#if SMX_WITH_XNNPACK
+#include "backends/xnnpack/fully_connected.h"
+#endif
+
+namespace smx {
+
+#if SMX_WITH_XNNPACK
+
+Status Backend::Create(const Options& options, bool has_int8_products) {
+  log = options.log;
+  if (options.backend == smx::BackendChoice::kReference || !has_int8_products) return Status::kOk;
+  if (XnnpackExtraBytes() > kExtraInputBytes || XnnpackExtraRows() > kExtraInputRows) {
+    return Fail(log, Status::kBackendFailure, "xnnpack: reads further behind its inputs than was planned");
+  }
+  SMX_TRY(InitializeXnnpack(log));
+  use_xnnpack = true;
+  for (const bool outputs_first : {false, true}) {
+    const Status checked = CheckInt8Product(RunXnnpackProductOnce, outputs_first, log);
+    if (checked == Status::kBackendFailure) use_xnnpack = false;
+    if (checked != Status::kOk && checked != Status::kBackendFailure) return checked;
+  }
+  if (!use_xnnpack) {
+    LogF(log, "xnnpack: its int8 product is wrong on this machine (%s); the slow reference kernels compute instead",
+         IsaName());
+    return Status::kOk;
+  }
+  SMX_TRY(packed.Create());
+  return threads.Create(options.num_threads);
+}
+
+void Backend::FinishCreation() {
+  if (use_xnnpack) packed.Finish();
+}
+
+size_t Backend::packed_bytes() const { return use_xnnpack ? packed.bytes() : 0; }
+
+#else
+
+Status Backend::Create(const Options& options, bool) {
+  log = options.log;
+  return Status::kOk;
+}
+
+void Backend::FinishCreation() {}
+
+size_t Backend::packed_bytes() const { return 0; }
+
+#endif
+
+}  // namespace smx

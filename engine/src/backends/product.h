@@ -1,0 +1,80 @@
+#ifndef SMX_BACKENDS_PRODUCT_H_
+#define SMX_BACKENDS_PRODUCT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "backends/backend.h"
+#include "base/mat.h"
+#include "kernels/product.h"
+#include "memory/arena.h"
+#include "memory/plan.h"
+#include "smx/status.h"
+
+namespace smx {
+
+/// Activation rows in the form that a product's weights ask for: f32 as they are, or quantized.
+struct ProductInput {
+  ConstMatF f32;
+  Mat<const int8_t> qd8;
+  const RowQuantization* params = nullptr;
+
+  size_t rows() const { return f32.rows; }
+};
+
+/// Room for the quantized form; several products (query, key, value) read it. Nothing for f32 weights.
+class ProductInputRoom {
+ public:
+  void Acquire(WeightType type, size_t max_rows, size_t cols, Plan* plan);
+  void Release(Plan* plan) const;
+
+  /// Quantizes x [rows, cols], at most what was planned, where the weights are int8.
+  ProductInput Load(const Backend& backend, const Arena& arena, ConstMatF x) const;
+
+ private:
+  WeightType type_ = WeightType::kF32;
+  BufferId values_;
+  BufferId params_;
+};
+
+/// y = x W + b by the best product there is for the weights' type.
+class Product {
+ public:
+  Product();
+  ~Product();
+  Product(const Product&) = delete;
+  Product& operator=(const Product&) = delete;
+
+  /// `weights` live in the model; `backend` outlives this.
+  ///
+  /// @retval kOutOfMemory, kBackendFailure
+  Status Create(const ProductWeights& weights, size_t max_rows, Backend* backend);
+
+  /// out [in.rows(), outputs]; dense when the weights are int8. Counts its multiply-adds. No heap call.
+  Status Run(const ProductInput& in, MatF out, Backend* backend);
+
+ private:
+  struct Accelerated;
+
+  ProductWeights weights_;
+  std::unique_ptr<Accelerated> accelerated_;  // null: the reference kernel
+};
+
+/// How an int8 product is put to the test below.
+using CheckedProductFn = Status (*)(const ProductWeights& weights, Mat<const int8_t> x,
+                                    const RowQuantization* params, MatF out, const Log& log);
+
+/// Compares `product` with the reference kernel on made-up cases with more than 64 inputs, one row and several, for one
+/// order of the kernel. Libraries have shipped products that are wrong on some machines.
+///
+/// @retval kBackendFailure  a value is off; the log says which.
+Status CheckInt8Product(CheckedProductFn product, bool outputs_first, const Log& log);
+
+/// XNNPACK's, for CheckInt8Product. kUnsupported where it is not built in.
+Status RunXnnpackProductOnce(const ProductWeights& weights, Mat<const int8_t> x,
+                             const RowQuantization* params, MatF out, const Log& log);
+
+}  // namespace smx
+
+#endif  // SMX_BACKENDS_PRODUCT_H_

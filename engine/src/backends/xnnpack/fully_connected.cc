@@ -1,0 +1,72 @@
+#include "backends/xnnpack/fully_connected.h"
+
+#include <cstring>
+#include <limits>
+
+#include <xnnpack.h>
+
+#include "base/fixed_array.h"
+#include "base/log.h"
+
+namespace smx {
+namespace {
+
+static_assert(sizeof(RowQuantization) == sizeof(xnn_quantization_params));
+static_assert(offsetof(RowQuantization, zero_point) == offsetof(xnn_quantization_params, zero_point));
+static_assert(offsetof(RowQuantization, scale) == offsetof(xnn_quantization_params, scale));
+
+Status StatusOf(xnn_status status, const char* call, const Log& log) {
+  if (status == xnn_status_success) return Status::kOk;
+  if (status == xnn_status_out_of_memory) return Fail(log, Status::kOutOfMemory, "xnnpack: %s: no memory", call);
+  return Fail(log, Status::kBackendFailure, "xnnpack: %s: xnn_status %d", call, static_cast<int>(status));
+}
+
+/// The library wants rows of the kernel side by side. Null when `weights` already has them so.
+Status CopyDense(const ProductWeights& weights, FixedArray<int8_t>* copy) {
+  const size_t rows = weights.outputs_first ? weights.outputs : weights.inputs;
+  const size_t cols = weights.outputs_first ? weights.inputs : weights.outputs;
+  if (cols == weights.stride) return Status::kOk;
+  SMX_TRY(copy->Allocate(rows * cols));
+  const int8_t* kernel = static_cast<const int8_t*>(weights.kernel);
+  for (size_t r = 0; r < rows; ++r) std::memcpy(copy->data() + r * cols, kernel + r * weights.stride, cols);
+  return Status::kOk;
+}
+
+}  // namespace
+
+size_t XnnpackExtraBytes() { return XNN_EXTRA_BYTES; }
+size_t XnnpackExtraRows() { return XNN_EXTRA_QUANTIZATION_PARAMS; }
+
+Status InitializeXnnpack(const Log& log) { return StatusOf(xnn_initialize(nullptr), "initialize", log); }
+
+XnnpackFullyConnected::~XnnpackFullyConnected() {
+  if (operator_ != nullptr) xnn_delete_operator(operator_);
+}
+
+Status XnnpackFullyConnected::Create(const ProductWeights& weights, size_t max_rows,
+                                     xnn_weights_cache_provider* packed, const Log& log) {
+  FixedArray<int8_t> copy;
+  SMX_TRY(CopyDense(weights, &copy));
+  const int8_t* kernel = copy.size() != 0 ? copy.data() : static_cast<const int8_t*>(weights.kernel);
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const uint32_t flags = weights.outputs_first ? 0 : XNN_FLAG_TRANSPOSE_WEIGHTS;
+  const xnn_status created = xnn_create_fully_connected_nc_qd8_f32_qc8w(
+      weights.inputs, weights.outputs, weights.inputs, weights.outputs, weights.scales, kernel,
+      weights.bias, -kInfinity, kInfinity, flags, /*code_cache=*/nullptr, packed, &operator_);
+  SMX_TRY(StatusOf(created, "create fully connected qd8-qc8w", log));
+  return StatusOf(xnn_reshape_fully_connected_nc_qd8_f32_qc8w(operator_, max_rows, nullptr),
+                  "reshape fully connected qd8-qc8w", log);
+}
+
+Status XnnpackFullyConnected::Run(Mat<const int8_t> x, const RowQuantization* params, MatF out,
+                                  pthreadpool* threads) {
+  xnn_status status = xnn_reshape_fully_connected_nc_qd8_f32_qc8w(operator_, x.rows, threads);
+  if (status == xnn_status_success) {
+    status = xnn_setup_fully_connected_nc_qd8_f32_qc8w(
+        operator_, x.data, out.data, reinterpret_cast<const xnn_quantization_params*>(params));
+  }
+  if (status == xnn_status_success) status = xnn_run_operator(operator_, threads);
+  return status == xnn_status_success ? Status::kOk : Status::kBackendFailure;
+}
+
+}  // namespace smx

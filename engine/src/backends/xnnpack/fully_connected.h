@@ -1,0 +1,48 @@
+#ifndef SMX_BACKENDS_XNNPACK_FULLY_CONNECTED_H_
+#define SMX_BACKENDS_XNNPACK_FULLY_CONNECTED_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/mat.h"
+#include "kernels/product.h"
+#include "smx/platform.h"
+#include "smx/status.h"
+
+struct xnn_operator;
+struct xnn_weights_cache_provider;
+struct pthreadpool;
+
+namespace smx {
+
+/// What the library reads behind the end of int8 rows, in bytes, and behind their quantization, in entries.
+size_t XnnpackExtraBytes();
+size_t XnnpackExtraRows();
+
+/// Makes the library ready; it is process-wide, and the application may use it too.
+///
+/// @retval kBackendFailure, kOutOfMemory
+Status InitializeXnnpack(const Log& log);
+
+/// One int8 product of XNNPACK: qd8 activations, qc8w weights, f32 out. Belongs to one session.
+class XnnpackFullyConnected {
+ public:
+  XnnpackFullyConnected() = default;
+  XnnpackFullyConnected(const XnnpackFullyConnected&) = delete;
+  XnnpackFullyConnected& operator=(const XnnpackFullyConnected&) = delete;
+  ~XnnpackFullyConnected();
+
+  /// Packs `weights`, of type kQc8w, through `packed`, and shapes the operator for `max_rows`.
+  Status Create(const ProductWeights& weights, size_t max_rows, xnn_weights_cache_provider* packed,
+                const Log& log);
+
+  /// x is dense, [rows, inputs] with the slack above behind it; out dense, [rows, outputs]. No heap call.
+  Status Run(Mat<const int8_t> x, const RowQuantization* params, MatF out, pthreadpool* threads);
+
+ private:
+  xnn_operator* operator_ = nullptr;
+};
+
+}  // namespace smx
+
+#endif  // SMX_BACKENDS_XNNPACK_FULLY_CONNECTED_H_
