@@ -278,6 +278,30 @@ void BindHead(const ModelConfig& c, Binder* bind, HeadWeights* w) {
       bind->Product("output_kernel", "output_bias", c.d_model, c.num_classes, /*outputs_first=*/true);
 }
 
+/// Products that read the same activations must want them in the same form.
+Status CheckSameType(const ProductWeights& a, const ProductWeights& b, size_t layer, const char* what,
+                     const Log& log) {
+  if (a.type == b.type) return Status::kOk;
+  return Fail(log, Status::kInvalidModel, "layer %zu: the kernels of its %s differ in type", layer, what);
+}
+
+Status CheckTypes(const ModelConfig& c, const ModelWeights& weights, const Log& log) {
+  for (size_t i = 0; i < c.layers.size(); ++i) {
+    const BlockWeights& block = weights.blocks[i];
+    SMX_TRY(CheckSameType(block.attention.query, block.attention.key, i, "query and key", log));
+    SMX_TRY(CheckSameType(block.attention.query, block.attention.value, i, "query and value", log));
+    for (const FeedForwardWeights& expert : block.moe.experts) {
+      const FeedForwardWeights& first = block.moe.experts[0];
+      SMX_TRY(CheckSameType(first.intermediate, expert.intermediate, i, "experts", log));
+      SMX_TRY(CheckSameType(first.output, expert.output, i, "experts", log));
+    }
+  }
+  if (weights.head.pooler.type == WeightType::kF32 && weights.head.classification.type == WeightType::kF32) {
+    return Status::kOk;
+  }
+  return Fail(log, Status::kUnsupported, "pooler and head: must be of type F32 in this version");
+}
+
 /// Names rise strictly: so each is there once, and the binary search above is right.
 Status CheckNamesAreSorted(const schema::Model& model, const Log& log) {
   const auto& tensors = *model.tensors();
@@ -303,6 +327,7 @@ Status BindWeights(const VerifiedFile& file, const ModelConfig& config, const Lo
   }
   BindHead(config, &bind, &weights->head);
   SMX_TRY(bind.status());
+  SMX_TRY(CheckTypes(config, *weights, log));
   weights->product_type = weights->embedding.hidden_mapping_in.type;
   const uint32_t num_tensors = file.model->tensors()->size();
   if (bind.num_bound() == num_tensors) return Status::kOk;

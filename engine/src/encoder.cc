@@ -1,0 +1,262 @@
+#include "smx/encoder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "backends/backend.h"
+#include "base/fixed_array.h"
+#include "base/log.h"
+#include "layers/block.h"
+#include "layers/embedding.h"
+#include "layers/head.h"
+#include "layers/router.h"
+#include "memory/arena.h"
+#include "memory/plan.h"
+#include "model/model_data.h"
+
+namespace smx {
+namespace internal {
+
+class EncoderState {
+ public:
+  EncoderState(const Model& model, const Options& options)
+      : data(model.data()),
+        options(options),
+        context{data.config, options.batch_size, MaxTokens(data.config, options), &plan} {}
+
+  /// Plans the whole run; creates nothing.
+  Status Prepare();
+  Status Create(Span<uint8_t> bytes);
+
+  Status CheckInput(Span<const int32_t> token_ids, Span<const int32_t> type_ids) const;
+  Status CheckOutput(const EncoderOutput& output, size_t rows) const;
+  Status Run(Span<const int32_t> token_ids, Span<const int32_t> type_ids, const EncoderOutput& output);
+
+  size_t arena_bytes() const { return Arena::RequiredBytes(plan); }
+
+  const ModelData& data;
+  const Options options;
+  Plan plan;
+  Backend backend;
+  uint64_t last_macs = 0;
+
+ private:
+  static size_t MaxTokens(const ModelConfig& config, const Options& options) {
+    return options.max_tokens == 0 ? config.max_seq_len : options.max_tokens;
+  }
+  const unsigned char* MarkRealTokens(Span<const int32_t> token_ids) const;
+  Status RunLayers(const RunContext& run, Span<const int32_t> token_ids, Span<const int32_t> type_ids, MatF x);
+
+  PrepareContext context;
+  Arena arena_;
+  Embedding embedding_;
+  FixedArray<Block> blocks_;
+  Head head_;
+  BufferId hidden_, is_real_;
+};
+
+namespace {
+
+Status CheckOptions(const ModelConfig& config, const Options& options) {
+  const Log& log = options.log;
+  if (options.num_threads < 1 || options.num_threads > 64) {
+    return Fail(log, Status::kInvalidArgument, "options: num_threads %zu, must be 1..64", options.num_threads);
+  }
+  if (options.max_tokens > config.max_seq_len) {
+    return Fail(log, Status::kInvalidArgument, "options: max_tokens %zu, the model has max_seq_len %zu",
+                options.max_tokens, config.max_seq_len);
+  }
+  const bool fixed_length = !config.masked_padding && config.HasLinearMixing();
+  if (fixed_length && options.max_tokens != 0 && options.max_tokens != config.max_seq_len) {
+    return Fail(log, Status::kInvalidArgument,
+                "options: max_tokens %zu; linear mixing with reference padding always reads max_seq_len %zu",
+                options.max_tokens, config.max_seq_len);
+  }
+  if (options.batch_size < 1 || options.batch_size > 65536) {
+    return Fail(log, Status::kInvalidArgument, "options: batch_size %zu, must be 1..65536", options.batch_size);
+  }
+  if (options.batch_size > 1 && !config.batch_routing_group) {
+    return Fail(log, Status::kInvalidArgument,
+                "options: batch_size %zu, but the model routes each text alone: run texts one by one",
+                options.batch_size);
+  }
+  return Status::kOk;
+}
+
+Status CheckGroups(const ModelConfig& config, const PrepareContext& context, const Log& log) {
+  if (!config.batch_routing_group || config.moe.num_experts == 0) return Status::kOk;
+  const size_t groups = NumRoutingGroups(config.moe, context.max_rows());
+  if (groups == 1) return Status::kOk;
+  return Fail(log, Status::kUnsupported,
+              "batch of %zu tokens with max_group_size %zu: needs %zu routing groups, this version has one",
+              context.max_rows(), config.moe.max_group_size, groups);
+}
+
+bool AllFinite(ConstMatF values) {
+  for (size_t r = 0; r < values.rows; ++r) {
+    for (size_t c = 0; c < values.cols; ++c) {
+      if (!std::isfinite(values.Row(r)[c])) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+Status EncoderState::Prepare() {
+  // Upper bound of what one block acquires, see Prepare of its stages.
+  constexpr size_t kBuffersPerBlock = 24;
+  const ModelConfig& config = data.config;
+  SMX_TRY(CheckOptions(config, options));
+  SMX_TRY(CheckGroups(config, context, options.log));
+  SMX_TRY(plan.Init(kBuffersPerBlock * (config.layers.size() + 1)));
+  SMX_TRY(blocks_.Allocate(config.layers.size()));
+
+  const Checked rows = context.max_rows();
+  hidden_ = plan.Acquire("hidden", rows * Checked(config.d_model) * Checked(sizeof(float)));
+  if (!config.masked_padding) is_real_ = plan.Acquire("is_real", rows);
+  embedding_.Prepare(data.weights.embedding, context);
+  plan.NextStep();
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    SMX_TRY(blocks_[i].Prepare(data.weights.blocks[i], i, context));
+  }
+  head_.Prepare(data.weights.head, context);
+  const Status placed = plan.Place();
+  if (placed != Status::kOutOfRange) return placed;
+  return Fail(options.log, Status::kUnsupported, "plan: the arena would not fit into the address space");
+}
+
+Status EncoderState::Create(Span<uint8_t> bytes) {
+  if (bytes.size() < arena_bytes()) {
+    return Fail(options.log, Status::kArenaTooSmall, "arena: %zu bytes, ArenaBytes says %zu", bytes.size(),
+                arena_bytes());
+  }
+  arena_ = Arena(plan, bytes.data());
+  SMX_TRY(backend.Create(options, data.weights.product_type != WeightType::kF32));
+  SMX_TRY(embedding_.Create(context, &backend));
+  for (Block& block : blocks_) SMX_TRY(block.Create(context, &backend));
+  SMX_TRY(head_.Create(&backend));
+  backend.FinishCreation();
+  return Status::kOk;
+}
+
+Status EncoderState::CheckInput(Span<const int32_t> token_ids, Span<const int32_t> type_ids) const {
+  const ModelConfig& config = data.config;
+  const Log& log = options.log;
+  const size_t batch = options.batch_size;
+  const size_t n = token_ids.size() / batch;
+  if (n == 0 || n * batch != token_ids.size() || n > context.max_tokens) {
+    return Fail(log, Status::kInvalidArgument, "token_ids: %zu of them; %zu texts of 1..%zu tokens each",
+                token_ids.size(), batch, context.max_tokens);
+  }
+  if (!config.masked_padding && config.HasLinearMixing() && n != config.max_seq_len) {
+    return Fail(log, Status::kInvalidArgument,
+                "token_ids: %zu per text; linear mixing with reference padding takes %zu, pads included", n,
+                config.max_seq_len);
+  }
+  if (!type_ids.empty() && type_ids.size() != token_ids.size()) {
+    return Fail(log, Status::kInvalidArgument, "type_ids: %zu of them for %zu token_ids", type_ids.size(),
+                token_ids.size());
+  }
+  for (size_t i = 0; i < token_ids.size(); ++i) {
+    if (token_ids[i] >= 0 && static_cast<size_t>(token_ids[i]) < config.vocab_size) continue;
+    return Fail(log, Status::kOutOfRange, "token_ids: value %zu is %d, must be in 0..%zu", i, token_ids[i],
+                config.vocab_size - 1);
+  }
+  for (size_t i = 0; i < type_ids.size(); ++i) {
+    if (type_ids[i] >= 0 && static_cast<size_t>(type_ids[i]) < config.type_vocab_size) continue;
+    return Fail(log, Status::kOutOfRange, "type_ids: value %zu is %d, must be in 0..%zu", i, type_ids[i],
+                config.type_vocab_size - 1);
+  }
+  return Status::kOk;
+}
+
+Status EncoderState::CheckOutput(const EncoderOutput& output, size_t rows) const {
+  const auto fits = [](Span<float> out, size_t size) { return out.empty() || out.size() == size; };
+  const ModelConfig& config = data.config;
+  if (fits(output.hidden, rows * config.d_model) &&
+      fits(output.pooled, options.batch_size * config.d_model) &&
+      fits(output.logits, options.batch_size * config.num_classes)) {
+    return Status::kOk;
+  }
+  return Fail(options.log, Status::kInvalidArgument,
+              "output: hidden has %zu, pooled %zu, logits %zu values; must be 0 or %zu, %zu, %zu",
+              output.hidden.size(), output.pooled.size(), output.logits.size(), rows * config.d_model,
+              options.batch_size * config.d_model, options.batch_size * config.num_classes);
+}
+
+/// Null for masked padding, where every token is real.
+const unsigned char* EncoderState::MarkRealTokens(Span<const int32_t> token_ids) const {
+  if (data.config.masked_padding) return nullptr;
+  unsigned char* is_real = arena_.Get<unsigned char>(is_real_);
+  for (size_t i = 0; i < token_ids.size(); ++i) is_real[i] = token_ids[i] != data.config.pad_id;
+  return is_real;
+}
+
+Status EncoderState::RunLayers(const RunContext& run, Span<const int32_t> token_ids,
+                               Span<const int32_t> type_ids, MatF x) {
+  SMX_TRY(embedding_.Run(run, token_ids, type_ids, x));
+  for (Block& block : blocks_) SMX_TRY(block.Run(run, x));
+  SMX_TRY(head_.Run(run, x));
+  if (AllFinite(head_.Logits(run)) && AllFinite(head_.Pooled(run))) return Status::kOk;
+  return Fail(options.log, Status::kInvalidModel,
+              "logits: not all are finite numbers; the weights hold NaN, infinity or too large values");
+}
+
+Status EncoderState::Run(Span<const int32_t> token_ids, Span<const int32_t> type_ids,
+                         const EncoderOutput& output) {
+  SMX_TRY(CheckInput(token_ids, type_ids));
+  SMX_TRY(CheckOutput(output, token_ids.size()));
+  const RunContext run = {data.config,        arena_,
+                          &backend,           options.observer,
+                          options.batch_size, token_ids.size() / options.batch_size,
+                          MarkRealTokens(token_ids)};
+  const MatF x = DenseMat(arena_.Get<float>(hidden_), run.rows(), data.config.d_model);
+  backend.macs = 0;
+  const Status status = RunLayers(run, token_ids, type_ids, x);
+  if (status == Status::kBackendFailure) LogF(options.log, "xnnpack: refused a product that it was created for");
+  SMX_TRY(status);
+  last_macs = backend.macs;
+  std::copy_n(x.data, output.hidden.size(), output.hidden.data());
+  std::copy_n(head_.Pooled(run).data, output.pooled.size(), output.pooled.data());
+  std::copy_n(head_.Logits(run).data, output.logits.size(), output.logits.data());
+  return Status::kOk;
+}
+
+}  // namespace internal
+
+using internal::EncoderState;
+
+Encoder::Encoder(std::unique_ptr<EncoderState> state) : state_(std::move(state)) {}
+Encoder::Encoder(Encoder&&) noexcept = default;
+Encoder& Encoder::operator=(Encoder&&) noexcept = default;
+Encoder::~Encoder() = default;
+
+Result<size_t> Encoder::ArenaBytes(const Model& model, const Options& options) {
+  EncoderState state(model, options);
+  SMX_TRY(state.Prepare());
+  return state.arena_bytes();
+}
+
+Result<Encoder> Encoder::Create(const Model& model, const Options& options, Span<uint8_t> arena) {
+  auto state = MakeUnique<EncoderState>(model, options);
+  if (state == nullptr) return Status::kOutOfMemory;
+  SMX_TRY(state->Prepare());
+  SMX_TRY(state->Create(arena));
+  return Encoder(std::move(state));
+}
+
+Status Encoder::Run(Span<const int32_t> token_ids, Span<const int32_t> type_ids, const EncoderOutput& output) {
+  return state_->Run(token_ids, type_ids, output);
+}
+
+Report Encoder::report() const {
+  // No row is skipped yet, so both counts are the same.
+  return {state_->arena_bytes(), state_->backend.packed_bytes(), state_->last_macs, state_->last_macs,
+          state_->backend.name()};
+}
+
+Span<const PlannedBuffer> Encoder::plan() const { return state_->plan.buffers(); }
+
+}  // namespace smx

@@ -1,0 +1,62 @@
+#include "layers/block.h"
+
+namespace smx {
+
+Status Block::Prepare(const BlockWeights& weights, size_t layer, const PrepareContext& context) {
+  weights_ = &weights;
+  layer_ = static_cast<int>(layer);
+  has_experts_ = context.config.layers[layer].feed_forward == FeedForwardKind::kExperts;
+  Plan* plan = context.plan;
+  plan->SetLayer(layer_);
+  const Checked bytes =
+      Checked(context.max_rows()) * Checked(context.config.d_model) * Checked(sizeof(float));
+
+  mixing_output_ = plan->Acquire("mixing_output", bytes);
+  SMX_TRY(mixing_.Prepare(weights, context.config.layers[layer].mixing, context));
+  plan->NextStep();
+  plan->Release(mixing_output_);
+  plan->NextStep();
+  ff_output_ = plan->Acquire("ff_output", bytes);
+  if (has_experts_) {
+    moe_.Prepare(weights.moe, context);
+  } else {
+    feed_forward_room_.Prepare(weights.feed_forward, context.max_rows(), plan);
+  }
+  plan->NextStep();
+  plan->Release(ff_output_);
+  plan->NextStep();
+  return Status::kOk;
+}
+
+Status Block::Create(const PrepareContext& context, Backend* backend) {
+  SMX_TRY(mixing_.Create(context, backend));
+  if (has_experts_) return moe_.Create(context, backend);
+  return feed_forward_.Create(weights_->feed_forward, context.max_rows(), backend);
+}
+
+Status Block::RunFeedForward(const RunContext& run, ConstMatF x, MatF out) {
+  if (has_experts_) return moe_.Run(run, layer_, x, out);
+  return feed_forward_.Run(run, feed_forward_room_, x, out);
+}
+
+Status Block::Run(const RunContext& run, MatF x) {
+  const float epsilon = run.config.layer_norm_epsilon;
+  const KernelTable& kernels = run.backend->kernels;
+  const MatF mixing_output = DenseMat(run.arena.Get<float>(mixing_output_), x.rows, x.cols);
+  const MatF ff_output = DenseMat(run.arena.Get<float>(ff_output_), x.rows, x.cols);
+
+  SMX_TRY(mixing_.Run(run, x, mixing_output));
+  ObserveRows(run, "mixing_output", layer_, mixing_output);
+  const LayerNormWeights& mixing_norm = weights_->mixing_layer_norm;
+  kernels.add_layer_norm(x, mixing_output, mixing_norm.scale, mixing_norm.bias, epsilon);
+  ObserveRows(run, "mixing_norm", layer_, x);
+
+  SMX_TRY(RunFeedForward(run, x, ff_output));
+  ObserveRows(run, "ff_output", layer_, ff_output);
+  const LayerNormWeights& output_norm = weights_->output_layer_norm;
+  kernels.add_layer_norm(x, ff_output, output_norm.scale, output_norm.bias, epsilon);
+  ObserveRows(run, "output", layer_, x);
+  return Status::kOk;
+}
+
+}  // namespace smx

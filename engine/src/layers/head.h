@@ -1,0 +1,31 @@
+#ifndef SMX_LAYERS_HEAD_H_
+#define SMX_LAYERS_HEAD_H_
+
+#include "backends/product.h"
+#include "layers/context.h"
+
+namespace smx {
+
+/// pooled = tanh(dense(first row of each text)), logits = pooled W^T + b. Both stay f32.
+/// Source: Pooler and ClassificationModel in sparse_mixers.
+class Head {
+ public:
+  void Prepare(const HeadWeights& weights, const PrepareContext& context);
+  Status Create(Backend* backend);
+
+  /// x [rows, d_model]
+  Status Run(const RunContext& run, ConstMatF x);
+
+  /// Of the last run: [batch_size, d_model] and [batch_size, num_classes].
+  MatF Pooled(const RunContext& run) const;
+  MatF Logits(const RunContext& run) const;
+
+ private:
+  const HeadWeights* weights_ = nullptr;
+  Product pooler_, classification_;
+  BufferId pooled_, logits_;
+};
+
+}  // namespace smx
+
+#endif  // SMX_LAYERS_HEAD_H_

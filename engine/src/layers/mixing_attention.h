@@ -1,0 +1,28 @@
+#ifndef SMX_LAYERS_MIXING_ATTENTION_H_
+#define SMX_LAYERS_MIXING_ATTENTION_H_
+
+#include "backends/product.h"
+#include "layers/context.h"
+
+namespace smx {
+
+/// Multi-head self-attention per text; pads are masked as keys, and as queries average the values of all rows.
+/// Source: MultiHeadDotProductAttention as AttentionLayer in sparse_mixers/layers.py uses it.
+class MixingAttention {
+ public:
+  void Prepare(const AttentionWeights& weights, const PrepareContext& context);
+  Status Create(const PrepareContext& context, Backend* backend);
+  Status Run(const RunContext& run, ConstMatF x, MatF out);
+
+ private:
+  void RunHeads(const RunContext& run, size_t text, MatF query, MatF key, MatF value, MatF attended);
+
+  const AttentionWeights* weights_ = nullptr;
+  Product query_, key_, value_, out_;
+  ProductInputRoom x_room_, attended_room_;
+  BufferId query_rows_, key_rows_, value_rows_, key_transposed_, scores_, attended_;
+};
+
+}  // namespace smx
+
+#endif  // SMX_LAYERS_MIXING_ATTENTION_H_
