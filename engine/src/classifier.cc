@@ -119,7 +119,7 @@ Result<Classifier> Classifier::Create(const Model& model, const Options& options
   return Classifier(std::move(state));
 }
 
-Status Classifier::Classify(Span<const char> text, Span<const char> text_pair, const TokenizeOptions& options,
+Status Classifier::Classify(std::string_view text, std::string_view text_pair, const TokenizeOptions& options,
                             Span<float> probabilities, Prediction* prediction) {
   ClassifierState& state = *state_;
   if (!probabilities.empty() && probabilities.size() != state.logits.size()) {
@@ -143,7 +143,7 @@ Status Classifier::Classify(Span<const char> text, Span<const char> text_pair, c
   return Status::kOk;
 }
 
-Status Classifier::Classify(Span<const char> text, Prediction* prediction) {
+Status Classifier::Classify(std::string_view text, Prediction* prediction) {
   return Classify(text, {}, {}, {}, prediction);
 }
 

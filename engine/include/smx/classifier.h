@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "smx/encoder.h"
 #include "smx/model.h"
@@ -49,11 +50,11 @@ class Classifier {
   ///
   /// @param probabilities  empty, or [num_classes], filled in class order (regression: the value).
   /// @retval kInvalidArgument  probabilities has another length.
-  Status Classify(Span<const char> text, Span<const char> text_pair, const TokenizeOptions& options,
+  Status Classify(std::string_view text, std::string_view text_pair, const TokenizeOptions& options,
                   Span<float> probabilities, Prediction* prediction);
 
   /// The same with the usual options and nothing but the best label.
-  Status Classify(Span<const char> text, Prediction* prediction);
+  Status Classify(std::string_view text, Prediction* prediction);
 
   Report report() const;
 

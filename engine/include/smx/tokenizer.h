@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "smx/model.h"
 #include "smx/span.h"
@@ -49,11 +50,11 @@ class Tokenizer {
   ///
   /// @retval kInvalidArgument  the capacity is too small for the special tokens, a text has 2^32 bytes or more, or
   ///                           type_ids or offsets is neither empty nor as long as token_ids.
-  Status Tokenize(Span<const char> text, Span<const char> text_pair, const TokenizeOptions& options,
+  Status Tokenize(std::string_view text, std::string_view text_pair, const TokenizeOptions& options,
                   const TokenBuffers& out, TokenizeResult* result) const;
 
-  /// The piece with this id, UTF-8, not null-terminated; empty for an id outside of the vocabulary.
-  Span<const char> Piece(int32_t id) const;
+  /// The piece with this id, UTF-8; empty for an id outside of the vocabulary.
+  std::string_view Piece(int32_t id) const;
 
   size_t vocab_size() const;
 

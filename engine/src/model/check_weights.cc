@@ -2,7 +2,7 @@
 #include <cstdarg>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
+#include <string_view>
 
 #include "base/checked_math.h"
 #include "base/log.h"
@@ -18,16 +18,19 @@ constexpr size_t kMaxNameBytes = 128;
 struct ShapeText {
   char text[64] = "[";
 
-  template <typename Dimensions>
-  explicit ShapeText(const Dimensions& shape, size_t rank) {
+  explicit ShapeText(Span<const uint32_t> shape) {
     size_t used = 1;
-    for (size_t i = 0; i < rank && used + 16 < sizeof(text); ++i) {
+    for (size_t i = 0; i < shape.size() && used + 16 < sizeof(text); ++i) {
       const int n = std::snprintf(text + used, sizeof(text) - used, "%s%u", i == 0 ? "" : ",", shape[i]);
       used += static_cast<size_t>(n);
     }
     std::snprintf(text + used, sizeof(text) - used, "]");
   }
 };
+
+std::string_view NameOf(const schema::Tensor& tensor) {
+  return {tensor.name()->c_str(), tensor.name()->size()};
+}
 
 /// Finds tensors by name, checks them against what the configuration asks for, and counts them, so that a tensor
 /// nobody asked for does not go unnoticed. The first breach sticks in status().
@@ -90,13 +93,13 @@ const schema::Tensor* Binder::Find(const char* name, Span<const uint32_t> shape)
   uint32_t high = tensors.size();
   while (low < high) {
     const uint32_t middle = low + (high - low) / 2;
-    if (std::strcmp(tensors.Get(middle)->name()->c_str(), full_name) < 0) {
+    if (NameOf(*tensors.Get(middle)) < full_name) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
-  if (low == tensors.size() || std::strcmp(tensors.Get(low)->name()->c_str(), full_name) != 0) {
+  if (low == tensors.size() || NameOf(*tensors.Get(low)) != full_name) {
     FailOnce(Fail(log_, Status::kInvalidModel, "tensor %s: missing", full_name));
     return nullptr;
   }
@@ -104,9 +107,9 @@ const schema::Tensor* Binder::Find(const char* name, Span<const uint32_t> shape)
   bool same = tensor.shape()->size() == shape.size();
   for (uint32_t i = 0; same && i < shape.size(); ++i) same = tensor.shape()->Get(i) == shape[i];
   if (!same) {
-    const ShapeText found(*tensor.shape(), tensor.shape()->size());
+    const ShapeText found({tensor.shape()->data(), tensor.shape()->size()});
     FailOnce(Fail(log_, Status::kInvalidModel, "tensor %s: shape %s, the configuration asks for %s", full_name,
-                  found.text, ShapeText(shape, shape.size()).text));
+                  found.text, ShapeText(shape).text));
     return nullptr;
   }
   ++num_bound_;
@@ -306,7 +309,7 @@ Status CheckTypes(const ModelConfig& c, const ModelWeights& weights, const Log& 
 Status CheckNamesAreSorted(const schema::Model& model, const Log& log) {
   const auto& tensors = *model.tensors();
   for (uint32_t i = 1; i < tensors.size(); ++i) {
-    if (std::strcmp(tensors.Get(i - 1)->name()->c_str(), tensors.Get(i)->name()->c_str()) >= 0) {
+    if (NameOf(*tensors.Get(i - 1)) >= NameOf(*tensors.Get(i))) {
       return Fail(log, Status::kInvalidModel, "tensor %.200s: not after the one before it in order of names",
                   tensors.Get(i)->name()->c_str());
     }
