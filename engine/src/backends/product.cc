@@ -1,5 +1,7 @@
 #include "backends/product.h"
 
+#include <algorithm>
+
 #include "base/checked_math.h"
 #include "base/fixed_array.h"
 
@@ -8,6 +10,10 @@
 #endif
 
 namespace smx {
+
+void RepeatLastRow(RowQuantization* params, size_t rows) {
+  std::fill_n(params + rows, kExtraInputRows, params[rows - 1]);
+}
 
 void ProductInputRoom::Acquire(WeightType type, size_t max_rows, size_t cols, Plan* plan) {
   type_ = type;
@@ -28,6 +34,7 @@ ProductInput ProductInputRoom::Load(const Backend& backend, const Arena& arena, 
   const Mat<int8_t> values = DenseMat(arena.Get<int8_t>(values_), x.rows, x.cols);
   RowQuantization* params = arena.Get<RowQuantization>(params_);
   backend.kernels.quantize_rows(x, values, params);
+  RepeatLastRow(params, x.rows);
   return {x, values, params};
 }
 

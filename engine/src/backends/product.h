@@ -23,6 +23,10 @@ struct ProductInput {
   size_t rows() const { return f32.rows; }
 };
 
+/// Writes the last row's quantization kExtraInputRows times behind `rows` >= 1 entries. XNNPACK's kernels compute the last
+/// row of a partial tile several times over, each time with the next entry: the same value, or the result is wrong.
+void RepeatLastRow(RowQuantization* params, size_t rows);
+
 /// Room for the quantized form; several products (query, key, value) read it. Nothing for f32 weights.
 class ProductInputRoom {
  public:
@@ -61,7 +65,7 @@ class Product {
   std::unique_ptr<Accelerated> accelerated_;  // null: the reference kernel
 };
 
-/// How an int8 product is put to the test below.
+/// How an int8 product is put to the test below; `params` as RepeatLastRow leaves them.
 using CheckedProductFn = Status (*)(const ProductWeights& weights, Mat<const int8_t> x,
                                     const RowQuantization* params, MatF out, const Log& log);
 

@@ -36,7 +36,8 @@ class XnnpackFullyConnected {
   Status Create(const ProductWeights& weights, size_t max_rows, xnn_weights_cache_provider* packed,
                 const Log& log);
 
-  /// x is dense, [rows, inputs] with the slack above behind it; out dense, [rows, outputs]. No heap call.
+  /// x is dense, [rows, inputs] with the slack above behind it; `params` as RepeatLastRow leaves them; out dense,
+  /// [rows, outputs]. No heap call.
   Status Run(Mat<const int8_t> x, const RowQuantization* params, MatF out, pthreadpool* threads);
 
  private:

@@ -1,0 +1,38 @@
+# What the engine is built on: XNNPACK::XNNPACK and smx_flatbuffers (headers) with SMX_FLATC (the schema compiler).
+# Installed ones, or pinned sources with SMX_FETCH_DEPENDENCIES; never one in silence for the other.
+
+set(ways_out [[
+There are three ways on:
+  tools/deps/install.sh               installs it (Debian 12 and 13), then configure again
+  -DSMX_FETCH_DEPENDENCIES=ON         builds pinned sources of it, here
+  -DSMX_WITH_XNNPACK=OFF              does without XNNPACK: right, but many times slower]])
+
+if(SMX_FETCH_DEPENDENCIES)
+  include(SmxFetchDependencies)
+  return()
+endif()
+
+if(SMX_WITH_XNNPACK)
+  find_package(XNNPACK MODULE QUIET)
+  if(NOT XNNPACK_FOUND)
+    message(FATAL_ERROR "smx needs XNNPACK of 2024-11 or newer with pthreadpool: "
+                        "not found, or older (xnnpack.h: ${XNNPACK_INCLUDE_DIR}). ${ways_out}")
+  endif()
+endif()
+
+find_program(SMX_FLATC flatc)
+find_path(SMX_FLATBUFFERS_INCLUDE_DIR flatbuffers/flatbuffers.h)
+if(NOT SMX_FLATC OR NOT SMX_FLATBUFFERS_INCLUDE_DIR)
+  message(FATAL_ERROR "smx needs FlatBuffers 23.5 or newer, its header and flatc "
+                      "(flatc: ${SMX_FLATC}, header: ${SMX_FLATBUFFERS_INCLUDE_DIR}). ${ways_out}")
+endif()
+file(STRINGS ${SMX_FLATBUFFERS_INCLUDE_DIR}/flatbuffers/base.h version_lines
+     REGEX "#define FLATBUFFERS_VERSION_(MAJOR|MINOR|REVISION) ")
+string(REGEX REPLACE "[^0-9]+" "." flatbuffers_version "${version_lines}")
+string(REGEX MATCH "[0-9.]*[0-9]" flatbuffers_version "${flatbuffers_version}")
+string(REGEX REPLACE "^\\." "" flatbuffers_version "${flatbuffers_version}")
+if(flatbuffers_version VERSION_LESS 23.5)
+  message(FATAL_ERROR "smx needs FlatBuffers 23.5 or newer, here is ${flatbuffers_version}. ${ways_out}")
+endif()
+add_library(smx_flatbuffers INTERFACE)
+target_include_directories(smx_flatbuffers SYSTEM INTERFACE ${SMX_FLATBUFFERS_INCLUDE_DIR})

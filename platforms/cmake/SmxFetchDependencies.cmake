@@ -1,0 +1,26 @@
+# The engine's libraries from pinned sources, for machines whose packages are too old. Needs git and a network.
+include(FetchContent)
+set(FETCHCONTENT_QUIET OFF)
+
+set(FLATBUFFERS_BUILD_TESTS OFF CACHE BOOL "" FORCE)
+set(FLATBUFFERS_INSTALL OFF CACHE BOOL "" FORCE)
+FetchContent_Declare(flatbuffers
+  GIT_REPOSITORY https://github.com/google/flatbuffers.git
+  GIT_TAG 0100f6a5779831fa7a651e4b67ef389a8752bd9b)  # v23.5.26
+FetchContent_MakeAvailable(flatbuffers)
+set(SMX_FLATC $<TARGET_FILE:flatc>)
+add_library(smx_flatbuffers INTERFACE)
+target_include_directories(smx_flatbuffers SYSTEM INTERFACE ${flatbuffers_SOURCE_DIR}/include)
+
+if(SMX_WITH_XNNPACK)
+  set(XNNPACK_BUILD_TESTS OFF CACHE BOOL "" FORCE)
+  set(XNNPACK_BUILD_BENCHMARKS OFF CACHE BOOL "" FORCE)
+  set(XNNPACK_LIBRARY_TYPE static CACHE STRING "" FORCE)
+  FetchContent_Declare(xnnpack
+    GIT_REPOSITORY https://github.com/google/XNNPACK.git
+    GIT_TAG 4ea82e595b36106653175dcb04b2aa532660d0d8)  # 2024-11-08, what Debian 13 has
+  FetchContent_MakeAvailable(xnnpack)
+  add_library(smx_fetched_xnnpack INTERFACE)
+  target_link_libraries(smx_fetched_xnnpack INTERFACE XNNPACK pthreadpool)
+  add_library(XNNPACK::XNNPACK ALIAS smx_fetched_xnnpack)
+endif()

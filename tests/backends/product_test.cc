@@ -1,0 +1,109 @@
+#include "backends/product.h"
+
+#include <cmath>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/tolerance.h"
+
+using smx::CheckInt8Product;
+using smx::DenseMat;
+using smx::Mat;
+using smx::MatF;
+using smx::ProductWeights;
+using smx::RowQuantization;
+using smx::Status;
+using smx::WeightType;
+
+namespace {
+
+Status Right(const ProductWeights& weights, Mat<const int8_t> x, const RowQuantization* params, MatF out,
+             const smx::Log&) {
+  smx::Product_qd8_f32_qc8w__reference(x, params, weights, out);
+  return Status::kOk;
+}
+
+/// Forgets what lies beyond the 64th input, as a library did on machines with AMX.
+Status WrongBeyond64(const ProductWeights& weights, Mat<const int8_t> x, const RowQuantization* params, MatF out,
+                     const smx::Log&) {
+  ProductWeights cut = weights;
+  cut.inputs = 64;
+  smx::Product_qd8_f32_qc8w__reference({x.data, x.rows, 64, x.stride}, params, cut, out);
+  return Status::kOk;
+}
+
+Status WrongForManyRows(const ProductWeights& weights, Mat<const int8_t> x, const RowQuantization* params,
+                        MatF out, const smx::Log&) {
+  smx::Product_qd8_f32_qc8w__reference(x, params, weights, out);
+  if (x.rows > 1) out.Row(x.rows - 1)[0] += 0.01f;
+  return Status::kOk;
+}
+
+}  // namespace
+
+TEST_CASE("product check: the reference passes it") {
+  CHECK(CheckInt8Product(Right, false, {}) == Status::kOk);
+  CHECK(CheckInt8Product(Right, true, {}) == Status::kOk);
+}
+
+TEST_CASE("product check: a product that is wrong beyond 64 inputs, or for many rows, is refused with the value") {
+  std::string message;
+  const smx::Log log = {[](void* context, const char* text) { *static_cast<std::string*>(context) = text; },
+                        &message};
+  CHECK(CheckInt8Product(WrongBeyond64, false, log) == Status::kBackendFailure);
+  CHECK(message.find("the reference has") != std::string::npos);
+  CHECK(CheckInt8Product(WrongBeyond64, true, {}) == Status::kBackendFailure);
+  CHECK(CheckInt8Product(WrongForManyRows, false, {}) == Status::kBackendFailure);
+}
+
+#if SMX_WITH_XNNPACK
+TEST_CASE("xnnpack: its int8 product agrees with the reference on random shapes, bit-equal for any number of rows") {
+  smx::Backend backend;
+  REQUIRE(backend.Create({}, /*has_int8_products=*/true) == Status::kOk);
+  REQUIRE(std::string(backend.name()) == "xnnpack");
+  const unsigned seed = 3;
+  CAPTURE(seed);
+  std::mt19937 random(seed);
+  for (int round = 0; round < 60; ++round) {
+    const size_t rows = 1 + random() % 40, inputs = 1 + random() % 200, outputs = 1 + random() % 100;
+    const bool outputs_first = random() % 2 == 0;
+    CAPTURE(rows);
+    CAPTURE(inputs);
+    CAPTURE(outputs);
+    std::vector<int8_t> x(rows * inputs + smx::kExtraInputBytes), kernel(inputs * outputs);
+    std::vector<RowQuantization> params(rows + smx::kExtraInputRows, RowQuantization{0, 1.0f});
+    std::vector<float> scales(outputs), bias(outputs), out(rows * outputs), expected(out), one_row(outputs);
+    for (int8_t& value : x) value = static_cast<int8_t>(static_cast<int>(random() % 256) - 128);
+    for (int8_t& value : kernel) value = static_cast<int8_t>(static_cast<int>(random() % 255) - 127);
+    for (RowQuantization& row : params) row = {static_cast<int>(random() % 256) - 128, 0.01f + 1e-4f * static_cast<float>(random() % 100)};
+    smx::RepeatLastRow(params.data(), rows);
+    for (float& value : scales) value = 0.001f + 1e-5f * static_cast<float>(random() % 100);
+    for (float& value : bias) value = static_cast<float>(random() % 100) - 50.0f;
+    ProductWeights weights;
+    weights.type = WeightType::kQc8w;
+    weights.outputs_first = outputs_first;
+    weights.inputs = inputs;
+    weights.outputs = outputs;
+    weights.stride = outputs_first ? inputs : outputs;
+    weights.kernel = kernel.data();
+    weights.scales = scales.data();
+    weights.bias = bias.data();
+
+    const Mat<const int8_t> input = DenseMat<const int8_t>(x.data(), rows, inputs);
+    smx::Product_qd8_f32_qc8w__reference(input, params.data(), weights, DenseMat(expected.data(), rows, outputs));
+    REQUIRE(smx::RunXnnpackProductOnce(weights, input, params.data(), DenseMat(out.data(), rows, outputs), {}) ==
+            Status::kOk);
+    for (size_t i = 0; i < out.size(); ++i) {
+      const float magnitude = std::fabs(expected[i]) + std::fabs(bias[i % outputs]) + 0.01f;
+      CHECK(std::fabs(out[i] - expected[i]) <= smx::tests::kInt8ProductRelative * magnitude);
+    }
+    smx::RepeatLastRow(params.data(), 1);
+    REQUIRE(smx::RunXnnpackProductOnce(weights, DenseMat<const int8_t>(x.data(), 1, inputs), params.data(),
+                                       DenseMat(one_row.data(), 1, outputs), {}) == Status::kOk);
+    for (size_t n = 0; n < outputs; ++n) CHECK(one_row[n] == out[n]);
+  }
+}
+#endif

@@ -1,0 +1,82 @@
+#include "kernels/activations.h"
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+using smx::ConstMatF;
+using smx::DenseMat;
+using smx::MatF;
+
+TEST_CASE("add layer norm: a row by hand") {
+  float x[] = {1, 2, 3, 4};
+  const float residual[] = {1, 0, 1, 0};
+  const float scale[] = {1, 1, 1, 2};
+  const float bias[] = {0, 0, 0, 1};
+  // x + residual = 2 2 4 4: mean 3, variance 1
+  smx::AddLayerNorm_f32__reference(DenseMat(x, 1, 4), DenseMat(residual, 1, 4), scale, bias, 0.0f);
+  CHECK(x[0] == -1.0f);
+  CHECK(x[1] == -1.0f);
+  CHECK(x[2] == 1.0f);
+  CHECK(x[3] == 3.0f);
+}
+
+TEST_CASE("add layer norm: a constant row becomes the bias") {
+  float x[] = {5, 5, 5};
+  const float scale[] = {2, 2, 2};
+  const float bias[] = {1, 2, 3};
+  smx::AddLayerNorm_f32__reference(DenseMat(x, 1, 3), {}, scale, bias, 1e-12f);
+  CHECK(x[0] == 1.0f);
+  CHECK(x[1] == 2.0f);
+  CHECK(x[2] == 3.0f);
+}
+
+TEST_CASE("gelu: values of the tanh form, and its ends") {
+  float x[] = {0.0f, 1.0f, -1.0f, 20.0f, -20.0f};
+  smx::Gelu_f32__reference(DenseMat(x, 1, 5));
+  CHECK(x[0] == 0.0f);
+  CHECK(x[1] == doctest::Approx(0.841192).epsilon(1e-6));
+  CHECK(x[2] == doctest::Approx(-0.158808).epsilon(1e-5));
+  CHECK(x[3] == 20.0f);
+  CHECK(x[4] == 0.0f);
+}
+
+TEST_CASE("softmax: sums to one, survives large values, is even over the lowest number") {
+  const float lowest = std::numeric_limits<float>::lowest();
+  float x[] = {1000.0f, 1000.0f + std::log(3.0f), lowest, lowest};
+  smx::Softmax_f32__reference(DenseMat(x, 2, 2));
+  CHECK(x[0] == doctest::Approx(0.25).epsilon(1e-4));
+  CHECK(x[1] == doctest::Approx(0.75).epsilon(1e-4));
+  CHECK(x[2] == 0.5f);
+  CHECK(x[3] == 0.5f);
+}
+
+TEST_CASE("transpose: strided input, zeros behind") {
+  const float in[] = {1, 2, 3, -1,
+                      4, 5, 6, -1};
+  float out[9];
+  smx::Transpose_f32__reference({in, 2, 3, 4}, DenseMat(out, 3, 3));
+  const float expected[] = {1, 4, 0,
+                            2, 5, 0,
+                            3, 6, 0};
+  for (size_t i = 0; i < 9; ++i) CHECK(out[i] == expected[i]);
+}
+
+TEST_CASE("attention head: a pad as a query averages the values of all rows, pads included") {
+  const float q[] = {1, 0, 0, 1, 0, 0};
+  const float k_transposed[] = {1, 0, 5,
+                                0, 1, 5};
+  const float v[] = {3, 0, 6, 0, 9, 3};
+  const unsigned char is_real[] = {1, 1, 0};
+  float scores[3];
+  float out[6];
+  smx::AttentionHead_f32__reference(DenseMat(q, 3, 2), DenseMat(k_transposed, 2, 3), DenseMat(v, 3, 2), is_real,
+                                    DenseMat(scores, 1, 3), DenseMat(out, 3, 2));
+  const double weight = 1.0 / (1.0 + std::exp(-1.0 / std::sqrt(2.0)));
+  CHECK(out[0] == doctest::Approx(3.0 * weight + 6.0 * (1.0 - weight)));
+  CHECK(out[2] == doctest::Approx(6.0 * weight + 3.0 * (1.0 - weight)));
+  CHECK(out[4] == doctest::Approx(6.0));
+  CHECK(out[5] == doctest::Approx(1.0));
+}
