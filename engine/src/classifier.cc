@@ -14,8 +14,8 @@ namespace internal {
 /// The arena of a Classifier: token ids, type ids and logits in front, the Encoder's behind.
 class ClassifierState {
  public:
-  ClassifierState(const Model& model, Tokenizer tokenizer, Encoder encoder)
-      : model(model), tokenizer(std::move(tokenizer)), encoder(std::move(encoder)) {}
+  ClassifierState(const Model& for_model, Tokenizer its_tokenizer, Encoder its_encoder)
+      : model(for_model), tokenizer(std::move(its_tokenizer)), encoder(std::move(its_encoder)) {}
 
   const Model& model;
   Tokenizer tokenizer;

@@ -20,9 +20,9 @@ namespace internal {
 
 class EncoderState {
  public:
-  EncoderState(const Model& model, const Options& options)
+  EncoderState(const Model& model, const Options& its_options)
       : data(model.data()),
-        options(options),
+        options(its_options),
         context{data.config, options.batch_size, MaxTokens(data.config, options), &plan} {}
 
   /// Plans the whole run; creates nothing.

@@ -2,7 +2,11 @@
 #define SMX_TOOLS_LIB_ENGINE_H_
 
 #include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "error.h"
@@ -12,9 +16,8 @@
 
 namespace smx::tools {
 
-/// The engine's log lines and statuses as Errors: kInvalidModel and kIoError -> kBadInput, kUnsupported ->
-/// kUnsupported, kOutOfMemory and kArenaTooSmall -> kCannotWrite, kInvalidArgument and kOutOfRange -> kBadInput,
-/// kBackendFailure -> kUnsupported; the message is `what`, the status' name and the last log lines.
+/// The engine's log lines and statuses as Errors: kUnsupported and kBackendFailure -> kUnsupported, kOutOfMemory and
+/// kArenaTooSmall -> kCannotWrite, the rest -> kBadInput; the message is `what`, the status' name and the log lines.
 class EngineErrors {
  public:
   /// To be put into LoadOptions::log and Options::log; this object outlives their use.
@@ -23,6 +26,9 @@ class EngineErrors {
   /// Throws unless `status` is kOk. `what` names the place, such as the path of the model file.
   void Check(Status status, const std::string& what);
 
+  /// Log lines of calls that succeeded all the same, such as a library that is not used; they are forgotten here.
+  std::vector<std::string> TakeNotes();
+
  private:
   std::vector<std::string> lines_;
 };
@@ -30,19 +36,57 @@ class EngineErrors {
 /// Model::Load with an Error naming `path`.
 Model LoadModel(const std::string& path, VerifyWeights verify = VerifyWeights::kAuto);
 
+/// The name of every class; its number where the model has none.
+std::vector<std::string> LabelNames(const Model& model);
+
+/// Bytes at a multiple of 64, as Model::FromMemory wants them.
+class AlignedBytes {
+ public:
+  explicit AlignedBytes(size_t size)
+      : bytes_(static_cast<uint8_t*>(::operator new(size + 1, kAlignment))), size_(size) {}
+  AlignedBytes(const std::vector<uint8_t>& bytes) : AlignedBytes(bytes.size()) {
+    std::copy(bytes.begin(), bytes.end(), data());
+  }
+
+  uint8_t* data() const { return bytes_.get(); }
+  size_t size() const { return size_; }
+
+ private:
+  static constexpr std::align_val_t kAlignment{64};
+  struct Free {
+    void operator()(uint8_t* bytes) const { ::operator delete(bytes, kAlignment); }
+  };
+  std::unique_ptr<uint8_t, Free> bytes_;
+  size_t size_;
+};
+
 /// An Encoder or Classifier with the arena that it needs; both live as long as this object.
 template <typename T>
 class WithArena {
  public:
-  WithArena(const Model& model, Options options);
+  /// Prints notes of the engine to stderr.
+  WithArena(const Model& model, Options options, const std::string& what) : what_(what) {
+    options.log = errors_->log();
+    const Result<size_t> bytes = T::ArenaBytes(model, options);
+    errors_->Check(bytes.status(), what);
+    arena_ = std::make_unique<AlignedBytes>(bytes.value());
+    Result<T> created = T::Create(model, options, Span<uint8_t>(arena_->data(), arena_->size()));
+    errors_->Check(created.status(), what);
+    object_ = std::make_unique<T>(std::move(created.value()));
+    for (const std::string& note : errors_->TakeNotes()) std::fprintf(stderr, "%s: %s\n", what.c_str(), note.c_str());
+  }
 
   T& operator*() { return *object_; }
   T* operator->() { return object_.get(); }
-  size_t arena_bytes() const { return arena_.size(); }
+  size_t arena_bytes() const { return arena_->size(); }
+
+  /// Throws unless `status` of a call on the object is kOk.
+  void Check(Status status) { errors_->Check(status, what_); }
 
  private:
-  EngineErrors errors_;
-  std::vector<uint8_t> arena_;
+  std::string what_;
+  std::unique_ptr<EngineErrors> errors_ = std::make_unique<EngineErrors>();
+  std::unique_ptr<AlignedBytes> arena_;
   std::unique_ptr<T> object_;
 };
 

@@ -2,7 +2,6 @@
 #define SMX_TOOLS_LIB_EVALUATE_H_
 
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -16,19 +15,25 @@ namespace smx::tools {
 struct Evaluation {
   size_t count = 0;
   size_t correct = 0;
-  double macro_f1 = 0;                             // mean over the classes that occur as label or prediction
-  double milliseconds_per_text = 0;                // tokenizer, encoder and softmax; wall time
-  size_t truncated = 0;                            // texts longer than the model reads
-  std::vector<std::vector<size_t>> confusion;      // [label][prediction]
-  std::vector<size_t> predictions;                 // class of each text
+  double macro_f1 = 0;                          // mean over the classes that occur as label or prediction
+  double milliseconds_per_text = 0;             // tokenizer, encoder and softmax; wall time
+  size_t truncated = 0;                         // texts longer than the model reads
+  std::vector<std::vector<size_t>> confusion;   // [label][prediction]
+  std::vector<size_t> predictions;              // class of each text
 
   double accuracy() const { return count == 0 ? 0 : static_cast<double>(correct) / static_cast<double>(count); }
 };
 
-/// Classifies every text with one Classifier. `progress(done, count)` is called now and then; may be empty.
+struct EvaluateOptions {
+  size_t num_threads = 1;
+  bool has_pairs = false;                              // texts come with a text_pair
+  std::function<void(size_t, size_t)> progress = {};   // (done, count) after each text; may be empty
+};
+
+/// Classifies every text with one Classifier; the names are for messages.
 /// Error(kBadInput) for a label that the model does not have, Error(kUnsupported) for a model that cannot classify.
-Evaluation Evaluate(const Model& model, const std::vector<LabelledText>& texts, size_t num_threads,
-                    const std::function<void(size_t, size_t)>& progress);
+Evaluation Evaluate(const Model& model, const std::string& model_name, const std::vector<LabelledText>& texts,
+                    const std::string& texts_name, const EvaluateOptions& options);
 
 }  // namespace smx::tools
 

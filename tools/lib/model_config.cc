@@ -1,0 +1,318 @@
+#include "model_config.h"
+
+#include <algorithm>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include "error.h"
+#include "output_file.h"
+#include "utf8.h"
+
+namespace smx::tools {
+namespace {
+
+using nlohmann::json;
+
+/// Fields of the reference that say nothing about inference.
+constexpr const char* kIgnoredKeys[] = {
+    "train_capacity_factor", "num_selected_experts", "batch_prioritized_routing", "jitter_noise", "use_fft",
+    "dropout_rate", "mixing_dropout_rate", "expert_dropout_rate", "dtype", "golden", "seed", "init_checkpoint_dir",
+    "output_dir", "learning_rate", "num_train_steps", "num_warmup_steps", "weight_decay", "max_predictions_per_seq",
+    "auxiliary_loss_factor", "router_z_loss_factor", "train_batch_size", "eval_batch_size"};
+
+/// Reads keys of one JSON object and remembers which were asked for.
+class Reader {
+ public:
+  Reader(std::string where, const json& object) : where_(std::move(where)), object_(object) {
+    if (!object.is_object()) throw Error(ExitCode::kBadInput, where_ + ": must be a JSON object");
+  }
+
+  bool Has(const char* key) {
+    known_.insert(key);
+    return object_.contains(key) && !object_[key].is_null();
+  }
+
+  uint32_t Count(const char* key, uint32_t least = 1) {
+    const json& value = Required(key);
+    if (value.is_number_unsigned() && value.get<uint64_t>() >= least && value.get<uint64_t>() < UINT32_MAX) {
+      return value.get<uint32_t>();
+    }
+    Fail(key, "must be a whole number of at least " + std::to_string(least));
+  }
+  uint32_t CountOr(const char* key, uint32_t otherwise) { return Has(key) ? Count(key, 0) : otherwise; }
+
+  double Number(const char* key) {
+    const json& value = Required(key);
+    if (!value.is_number()) Fail(key, "must be a number");
+    return value.get<double>();
+  }
+
+  bool BoolOr(const char* key, bool otherwise) {
+    if (!Has(key)) return otherwise;
+    if (!object_[key].is_boolean()) Fail(key, "must be true or false");
+    return object_[key].get<bool>();
+  }
+
+  std::string Text(const char* key) {
+    const json& value = Required(key);
+    if (!value.is_string()) Fail(key, "must be a text");
+    return value.get<std::string>();
+  }
+  std::string TextOr(const char* key, const std::string& otherwise) { return Has(key) ? Text(key) : otherwise; }
+
+  const json& Required(const char* key) {
+    if (!Has(key)) throw Error(ExitCode::kBadInput, where_ + ": key " + key + " is missing");
+    return object_[key];
+  }
+
+  std::vector<std::string> UnknownKeys() const {
+    std::vector<std::string> unknown;
+    for (const auto& item : object_.items()) {
+      if (known_.count(item.key()) == 0) unknown.push_back(item.key());
+    }
+    return unknown;
+  }
+
+  void Ignore(const char* key) { known_.insert(key); }
+
+  [[noreturn]] void Fail(const char* key, const std::string& rule) const {
+    const std::string value = object_.contains(key) ? object_[key].dump() : "missing";
+    throw Error(ExitCode::kBadInput, where_ + ": " + key + " is " + value + ", " + rule);
+  }
+
+  [[noreturn]] void NotBuilt(const char* key, const std::string& value) const {
+    throw Error(ExitCode::kUnsupported, where_ + ": " + key + " " + value + " is not built in this version");
+  }
+
+  const std::string& where() const { return where_; }
+
+ private:
+  const std::string where_;
+  const json& object_;
+  std::set<std::string> known_;
+};
+
+std::string UpperCase(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  return text;
+}
+
+bool IsOneOf(const std::string& value, std::initializer_list<const char*> allowed) {
+  return std::any_of(allowed.begin(), allowed.end(), [&](const char* name) { return value == name; });
+}
+
+/// Whether a layout that was asked for `chosen` special layers of `n` makes `layer` one of them.
+bool IsChosen(const std::string& layout, uint32_t layer, uint32_t n, uint32_t chosen) {
+  if (layout == "BOTTOM") return layer < chosen;
+  if (layout == "TOP") return layer + chosen >= n;
+  if (layout == "MIDDLE") return n <= 2 * layer + chosen && 2 * layer < n + chosen;
+  return chosen > 0 && layer % (n / chosen) == 0;  // MIXED; may be more than were asked for
+}
+
+/// Which layers a pair of keys, such as num_moe_layers and moe_layout, makes special.
+std::vector<bool> ReadLayout(Reader* reader, const char* count_key, const char* layout_key, uint32_t num_layers) {
+  const uint32_t chosen = reader->CountOr(count_key, 0);
+  if (chosen > num_layers) reader->Fail(count_key, "must be at most num_layers " + std::to_string(num_layers));
+  const std::string layout = UpperCase(reader->TextOr(layout_key, "TOP"));
+  if (!IsOneOf(layout, {"BOTTOM", "MIDDLE", "MIXED", "TOP"})) {
+    reader->Fail(layout_key, "must be BOTTOM, MIDDLE, MIXED or TOP");
+  }
+  std::vector<bool> special;
+  for (uint32_t layer = 0; layer < num_layers; ++layer) {
+    special.push_back(IsChosen(layout, layer, num_layers, chosen));
+  }
+  return special;
+}
+
+void ReadLayers(Reader* reader, ModelConfig* config) {
+  const uint32_t num_layers = reader->Count("num_layers");
+  if (num_layers > 256) reader->Fail("num_layers", "must be at most 256");
+  const std::string arch = UpperCase(reader->Text("model_arch"));
+  if (IsOneOf(arch, {"F_NET", "H_NET", "C_NET", "T_NET"})) reader->NotBuilt("model_arch", arch);
+  if (!IsOneOf(arch, {"LINEAR", "BERT"})) {
+    reader->Fail("model_arch", "must be LINEAR, BERT, F_NET, H_NET, C_NET or T_NET");
+  }
+  const std::vector<bool> attention = ReadLayout(reader, "num_attention_layers", "attention_layout", num_layers);
+  const std::vector<bool> experts = ReadLayout(reader, "num_moe_layers", "moe_layout", num_layers);
+  for (uint32_t i = 0; i < num_layers; ++i) {
+    config->layers.push_back(
+        {arch == "BERT" || attention[i] ? schema::MixingKind_ATTENTION : schema::MixingKind_LINEAR,
+         experts[i] ? schema::FeedForwardKind_EXPERTS : schema::FeedForwardKind_DENSE});
+  }
+}
+
+bool HasExperts(const ModelConfig& config) {
+  return std::any_of(config.layers.begin(), config.layers.end(),
+                     [](const LayerKinds& layer) { return layer.feed_forward == schema::FeedForwardKind_EXPERTS; });
+}
+
+void ReadExperts(Reader* reader, ModelConfig* config) {
+  for (const char* key : {"num_experts", "expert_d_ff", "eval_capacity_factor", "min_expert_capacity",
+                          "max_group_size", "dispatch_algorithm"}) {
+    reader->Ignore(key);
+  }
+  if (!HasExperts(*config)) return;
+  const std::string dispatch = UpperCase(reader->TextOr("dispatch_algorithm", "MASK_EXPERTS_CHOOSE"));
+  if (dispatch != "MASK_EXPERTS_CHOOSE") reader->NotBuilt("dispatch_algorithm", dispatch);
+  ExpertsConfig experts = {};
+  experts.num_experts = reader->Count("num_experts");
+  experts.expert_d_ff = reader->Has("expert_d_ff") ? reader->Count("expert_d_ff") : config->d_ff;
+  experts.capacity_factor = reader->Number("eval_capacity_factor");
+  if (!(experts.capacity_factor >= 0)) reader->Fail("eval_capacity_factor", "must be 0 or more");
+  experts.min_expert_capacity = reader->CountOr("min_expert_capacity", 4);
+  experts.max_group_size = reader->Has("max_group_size") ? reader->Count("max_group_size") : 4096;
+  config->experts = experts;
+}
+
+/// The flag if there is one, else the key, else `otherwise`.
+std::string FlagOrKey(Reader* reader, const std::string& flag, const char* key, const char* otherwise) {
+  const std::string value = reader->TextOr(key, otherwise);
+  return flag.empty() ? value : flag;
+}
+
+void ReadSemantics(Reader* reader, const ConfigFlags& flags, ModelConfig* config) {
+  const std::string padding = FlagOrKey(reader, flags.padding, "padding", "reference");
+  if (!IsOneOf(padding, {"reference", "masked"})) reader->Fail("padding", "must be reference or masked");
+  const std::string group = FlagOrKey(reader, flags.routing_group, "routing_group", "sequence");
+  if (!IsOneOf(group, {"sequence", "batch"})) reader->Fail("routing_group", "must be sequence or batch");
+  const std::string router = FlagOrKey(reader, flags.router_type, "router_type", "float32");
+  if (!IsOneOf(router, {"float32", "bfloat16"})) reader->Fail("router_type", "must be float32 or bfloat16");
+  if (padding == "masked" && group == "batch") {
+    throw Error(ExitCode::kBadInput, reader->where() +
+                                         ": padding masked with routing_group batch; masked routes each text alone");
+  }
+  if (router == "bfloat16" && config->experts) reader->NotBuilt("router_type", router);
+  config->padding = padding == "masked" ? schema::Padding_MASKED : schema::Padding_REFERENCE;
+  config->routing_group = group == "batch" ? schema::RoutingGroup_BATCH : schema::RoutingGroup_SEQUENCE;
+}
+
+void ReadSizes(Reader* reader, ModelConfig* config) {
+  config->vocab_size = reader->Count("vocab_size");
+  config->type_vocab_size = reader->Count("type_vocab_size");
+  config->max_seq_len = reader->Count("max_seq_length");
+  config->d_model = reader->Count("d_model");
+  config->d_emb = reader->Has("d_emb") ? reader->Count("d_emb") : config->d_model;
+  config->d_ff = reader->Count("d_ff");
+  config->num_heads = reader->Count("num_heads");
+  config->pad_id = reader->CountOr("pad_id", 0);
+  config->num_classes = reader->Count("n_classes");
+  config->is_regression = reader->BoolOr("is_regression", false);
+  if (config->d_model % config->num_heads != 0) {
+    reader->Fail("num_heads", "must divide d_model " + std::to_string(config->d_model));
+  }
+  if (config->pad_id >= config->vocab_size) {
+    reader->Fail("pad_id", "must be below vocab_size " + std::to_string(config->vocab_size));
+  }
+  if (config->is_regression && config->num_classes != 1) reader->Fail("n_classes", "must be 1 for is_regression");
+}
+
+void CheckLabels(const std::vector<std::string>& labels, const std::string& where) {
+  std::set<std::string> seen;
+  for (const std::string& label : labels) {
+    const bool fits = !label.empty() && label.find_first_of("\t\r\n") == std::string::npos &&
+                      label.find('\0') == std::string::npos && FirstInvalidUtf8(label) == label.size();
+    if (!fits) {
+      throw Error(ExitCode::kBadInput, where + ": label " + std::to_string(seen.size()) +
+                                           " is empty, not UTF-8, or holds a tab, line end or NUL");
+    }
+    if (!seen.insert(label).second) throw Error(ExitCode::kBadInput, where + ": label \"" + label + "\" occurs twice");
+  }
+}
+
+std::vector<std::string> TextsOf(const json& value, const std::string& where) {
+  std::vector<std::string> texts;
+  if (!value.is_array()) throw Error(ExitCode::kBadInput, where + ": must be an array of texts");
+  for (const json& item : value) {
+    if (!item.is_string()) throw Error(ExitCode::kBadInput, where + ": " + item.dump() + " is no text");
+    texts.push_back(item.get<std::string>());
+  }
+  return texts;
+}
+
+void ReadLabelsOf(Reader* reader, const ConfigFlags& flags, ModelConfig* config) {
+  if (reader->Has("labels")) {
+    config->labels = TextsOf(reader->Required("labels"), reader->where() + ": labels");
+    CheckLabels(config->labels, reader->where());
+  }
+  if (!flags.labels_file.empty()) config->labels = ReadLabels(flags.labels_file);
+  if (config->labels.empty() || config->labels.size() == config->num_classes) return;
+  throw Error(ExitCode::kBadInput, (flags.labels_file.empty() ? reader->where() : flags.labels_file) + ": " +
+                                       std::to_string(config->labels.size()) + " labels for n_classes " +
+                                       std::to_string(config->num_classes));
+}
+
+void ReadTokenizer(Reader* outer, ModelConfig* config) {
+  if (!outer->Has("tokenizer")) return;
+  Reader reader(outer->where() + ": tokenizer", outer->Required("tokenizer"));
+  TokenizerConfig tokenizer;
+  tokenizer.file = reader.Text("file");
+  tokenizer.switches.clean_text = reader.BoolOr("clean_text", true);
+  tokenizer.switches.handle_chinese_chars = reader.BoolOr("handle_chinese_chars", true);
+  tokenizer.switches.lowercase = reader.BoolOr("lowercase", true);
+  if (reader.Has("strip_accents")) tokenizer.switches.strip_accents = reader.BoolOr("strip_accents", false);
+  config->tokenizer = tokenizer;
+  for (const std::string& key : reader.UnknownKeys()) config->unknown_keys.push_back("tokenizer." + key);
+}
+
+void ReadCard(Reader* outer, ModelConfig* config) {
+  if (!outer->Has("model_card")) return;
+  Reader reader(outer->where() + ": model_card", outer->Required("model_card"));
+  config->card = {reader.TextOr("name", ""),          reader.TextOr("licence", ""),
+                  reader.TextOr("language", ""),      reader.TextOr("training_data", ""),
+                  reader.TextOr("accuracy", ""),      reader.TextOr("description", "")};
+  for (const std::string& key : reader.UnknownKeys()) config->unknown_keys.push_back("model_card." + key);
+}
+
+json ParseJsonFile(const std::string& path) {
+  const std::vector<uint8_t> bytes = ReadWhole(path);
+  try {
+    return json::parse(bytes.begin(), bytes.end());
+  } catch (const json::exception& error) {
+    throw Error(ExitCode::kBadInput, path + ": not JSON: " + error.what());
+  }
+}
+
+}  // namespace
+
+ModelConfig ReadModelConfig(const std::string& path, const ConfigFlags& flags) {
+  const json root = ParseJsonFile(path);
+  Reader reader(path, root);
+  ModelConfig config = {};
+  ReadSizes(&reader, &config);
+  ReadLayers(&reader, &config);
+  ReadExperts(&reader, &config);
+  ReadSemantics(&reader, flags, &config);
+  ReadLabelsOf(&reader, flags, &config);
+  ReadTokenizer(&reader, &config);
+  ReadCard(&reader, &config);
+  for (const char* key : kIgnoredKeys) reader.Ignore(key);
+  for (const std::string& key : reader.UnknownKeys()) config.unknown_keys.push_back(key);
+  return config;
+}
+
+std::vector<std::string> ReadLabels(const std::string& path) {
+  const std::vector<uint8_t> bytes = ReadWhole(path);
+  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  std::vector<std::string> labels;
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) throw Error(ExitCode::kBadInput, path + ": empty; one label per line is needed");
+  if (text[first] == '[') {
+    labels = TextsOf(ParseJsonFile(path), path);
+  } else {
+    if (text.back() == '\n') text.remove_suffix(1);
+    while (true) {
+      const size_t end = text.find('\n');
+      std::string line(text.substr(0, end));
+      if (!line.empty() && line.back() == '\r') line.pop_back();
+      labels.push_back(line);
+      if (end == std::string_view::npos) break;
+      text.remove_prefix(end + 1);
+    }
+  }
+  CheckLabels(labels, path);
+  return labels;
+}
+
+}  // namespace smx::tools

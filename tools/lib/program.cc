@@ -1,0 +1,72 @@
+#include "program.h"
+
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <new>
+
+#include <unistd.h>
+
+#include "error.h"
+
+namespace smx::tools {
+namespace {
+
+int Say(const CLI::App& app, const char* what, ExitCode code) {
+  std::fprintf(stderr, "%s: %s\n", app.get_name().c_str(), what);
+  return static_cast<int>(code);
+}
+
+int ParseAndRun(CLI::App* app, int argc, char** argv) {
+  try {
+    app->parse(argc, argv);
+    return static_cast<int>(ExitCode::kOk);
+  } catch (const CLI::ParseError& error) {
+    return app->exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+  } catch (const Error& error) {
+    return Say(*app, error.what(), error.code());
+  } catch (const std::bad_alloc&) {
+    return Say(*app, "not enough memory", ExitCode::kCannotWrite);
+  } catch (const std::length_error&) {
+    return Say(*app, "not enough memory", ExitCode::kCannotWrite);
+  }
+}
+
+}  // namespace
+
+int RunProgram(CLI::App* app, int argc, char** argv) {
+  const int code = ParseAndRun(app, argc, argv);
+  std::cout.flush();
+  const bool is_written = std::cout.good() && std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  if (code == 0 && !is_written) return Say(*app, "stdout: cannot write", ExitCode::kCannotWrite);
+  return code;
+}
+
+ProgressBar::ProgressBar(const std::string& what) : what_(what), is_shown_(isatty(STDERR_FILENO) != 0) {}
+
+ProgressBar::~ProgressBar() {
+  if (is_shown_) std::fprintf(stderr, "\r\033[K");
+}
+
+void ProgressBar::Update(size_t done, size_t total) {
+  const size_t percent = total == 0 ? 100 : done * 100 / total;
+  if (!is_shown_ || percent == percent_) return;
+  percent_ = percent;
+  const std::string bar(percent / 4, '#');
+  std::fprintf(stderr, "\r%s [%-25s] %3zu %% of %zu\033[K", what_.c_str(), bar.c_str(), percent, total);
+}
+
+std::string BytesText(unsigned long long bytes) {
+  char text[32];
+  if (bytes < 10'000) {
+    std::snprintf(text, sizeof(text), "%llu bytes", bytes);
+  } else if (bytes < 1'000'000) {
+    std::snprintf(text, sizeof(text), "%.1f kB", static_cast<double>(bytes) / 1e3);
+  } else {
+    std::snprintf(text, sizeof(text), "%.2f MB", static_cast<double>(bytes) / 1e6);
+  }
+  return text;
+}
+
+}  // namespace smx::tools

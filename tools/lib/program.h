@@ -1,0 +1,34 @@
+#ifndef SMX_TOOLS_LIB_PROGRAM_H_
+#define SMX_TOOLS_LIB_PROGRAM_H_
+
+#include <cstddef>
+#include <functional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+namespace smx::tools {
+
+/// Parses the command line, runs the subcommand's callback, and turns everything that is thrown into a line on stderr
+/// and the documented exit code. What was printed on stdout is flushed and checked: a full disk is an error too.
+int RunProgram(CLI::App* app, int argc, char** argv);
+
+/// A progress bar on stderr when that is a terminal, else nothing. `done` of `total`; gone at the end.
+class ProgressBar {
+ public:
+  explicit ProgressBar(const std::string& what);
+  ~ProgressBar();
+  void Update(size_t done, size_t total);
+
+ private:
+  const std::string what_;
+  const bool is_shown_;
+  size_t percent_ = SIZE_MAX;
+};
+
+/// "1.23 MB" and the like, powers of 1000.
+std::string BytesText(unsigned long long bytes);
+
+}  // namespace smx::tools
+
+#endif  // SMX_TOOLS_LIB_PROGRAM_H_

@@ -1,0 +1,89 @@
+#include "tsv.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "error.h"
+#include "output_file.h"
+#include "utf8.h"
+
+namespace smx::tools {
+namespace {
+
+std::vector<std::string> Split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  while (true) {
+    const size_t end = text.find(separator);
+    parts.emplace_back(text.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+std::string Join(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
+  return text;
+}
+
+size_t ColumnOf(const std::string& path, const std::vector<std::string>& header, const std::string& name,
+                const char* flag) {
+  const auto found = std::find(header.begin(), header.end(), name);
+  if (found != header.end()) return static_cast<size_t>(found - header.begin());
+  throw Error(ExitCode::kBadInput, path + ": line 1: no column \"" + name + "\"; there are: " + Join(header) +
+                                       ". Choose one with " + flag);
+}
+
+/// Lines without their ends, LF or CRLF; a last line end begins no further line.
+std::vector<std::string> Lines(const std::string& path) {
+  const std::vector<uint8_t> bytes = ReadWhole(path);
+  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.substr(0, 3) == "\xef\xbb\xbf") text.remove_prefix(3);
+  if (text.empty()) throw Error(ExitCode::kBadInput, path + ": empty; a header line is needed, such as text<TAB>label");
+  if (text.back() == '\n') text.remove_suffix(1);
+  std::vector<std::string> lines = Split(text, '\n');
+  for (std::string& line : lines) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::vector<LabelledText> ReadTsv(const std::string& path, const TsvColumns& columns) {
+  const std::vector<std::string> lines = Lines(path);
+  const std::vector<std::string> header = Split(lines[0], '\t');
+  const size_t text = ColumnOf(path, header, columns.text, "--text");
+  const size_t label = ColumnOf(path, header, columns.label, "--label");
+  const bool has_pair = !columns.text_pair.empty();
+  const size_t pair = has_pair ? ColumnOf(path, header, columns.text_pair, "--text-pair") : 0;
+  std::vector<LabelledText> texts;
+  for (size_t i = 1; i < lines.size(); ++i) {
+    const std::string place = path + ": line " + std::to_string(i + 1);
+    const std::vector<std::string> values = Split(lines[i], '\t');
+    if (values.size() != header.size()) {
+      throw Error(ExitCode::kBadInput, place + ": " + std::to_string(values.size()) + " columns, the header has " +
+                                           std::to_string(header.size()) + " (split by one tab)");
+    }
+    if (const size_t at = FirstInvalidUtf8(lines[i]); at != lines[i].size()) {
+      throw Error(ExitCode::kBadInput, place + ": byte " + std::to_string(at + 1) + " is not UTF-8");
+    }
+    texts.push_back({values[text], has_pair ? values[pair] : "", values[label], i + 1});
+  }
+  if (texts.empty()) throw Error(ExitCode::kBadInput, path + ": a header line and no text");
+  return texts;
+}
+
+size_t ClassOf(const std::string& label, const std::vector<std::string>& labels, size_t num_classes,
+               const std::string& place) {
+  const auto found = std::find(labels.begin(), labels.end(), label);
+  if (found != labels.end()) return static_cast<size_t>(found - labels.begin());
+  const bool is_number = !label.empty() && label.size() <= 9 &&
+                         std::all_of(label.begin(), label.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (is_number && std::stoul(label) < num_classes) return std::stoul(label);
+  throw Error(ExitCode::kBadInput, place + ": label \"" + label + "\" is neither a name of the model's " +
+                                       std::to_string(num_classes) + " classes nor a class number (0.." +
+                                       std::to_string(num_classes - 1) + ")");
+}
+
+}  // namespace smx::tools

@@ -1,0 +1,148 @@
+#include "unicode_rules.h"
+
+#include <utf8proc.h>
+
+namespace smx::tools {
+namespace {
+
+struct Range {
+  char32_t first;
+  char32_t last;
+};
+
+template <size_t kSize>
+bool IsIn(const Range (&ranges)[kSize], char32_t code_point) {
+  for (const Range& range : ranges) {
+    if (code_point >= range.first && code_point <= range.last) return true;
+  }
+  return false;
+}
+
+// The ranges named kNot... are exceptions: code points that utf8proc, or Unicode up to 18, gives the property and the
+// library does not, because its table is older or, rarely, because a category was changed later. A range may span code
+// points without the property, never one that keeps it. Found by asking the library for every code point.
+
+// Mn since Unicode 9 (the library's table of categories is of Unicode 8).
+constexpr Range kNotNonspacingMark[] = {
+    {0x5c8, 0x5c9},     {0x7fd, 0x7fd},     {0x897, 0x8e1},     {0x9fe, 0x9fe},     {0xafa, 0xaff},
+    {0xb53, 0xb55},     {0xc04, 0xc3c},     {0xd00, 0xd00},     {0xd3b, 0xd3c},     {0xd81, 0xd81},
+    {0xeba, 0xeba},     {0xece, 0xece},     {0x180f, 0x1886},   {0x1abf, 0x1af0},   {0x1df6, 0x1dfb},
+    {0xa82c, 0xa82c},   {0xa8c5, 0xa8c5},   {0xa8ff, 0xa8ff},   {0xa9bd, 0xa9bd},   {0x10d24, 0x10f85},
+    {0x11070, 0x11074}, {0x110c2, 0x110c2}, {0x111c9, 0x111c9}, {0x111cf, 0x111cf}, {0x1123e, 0x11241},
+    {0x1133b, 0x1133b}, {0x113bb, 0x1145e}, {0x1182f, 0x1612f}, {0x16f4f, 0x16f4f}, {0x16fe4, 0x16fe4},
+    {0x1cf00, 0x1d128}, {0x1d25b, 0x1d25c}, {0x1e000, 0x1e6f5}, {0x1e944, 0x1e94a}};
+// Mn in Unicode 8; Mc today.
+constexpr Range kStillNonspacingMark[] = {{0x1734, 0x1734}, {0x1171e, 0x1171e}};
+
+// Cf since Unicode 9.
+constexpr Range kNotFormat[] = {{0x890, 0x8e2}, {0x110cd, 0x1343f}};
+
+// P since Unicode 9.
+constexpr Range kNotPunctuation[] = {{0x61d, 0x61d},     {0x9fd, 0xa76},     {0xc77, 0xc84},     {0x1b4e, 0x1b4f},
+                                     {0x1b7d, 0x1b7f},   {0x2e43, 0x2e63},   {0x10d6e, 0x10f89}, {0x113d4, 0x1145d},
+                                     {0x11660, 0x116b9}, {0x1183b, 0x11fff}, {0x12ff1, 0x12ff2}, {0x16d6d, 0x16fe2},
+                                     {0x1e5ff, 0x1e95f}};
+// P in Unicode 8; So and Mn today.
+constexpr Range kStillPunctuation[] = {{0x166d, 0x166d}, {0x111c9, 0x111c9}};
+
+// Decomposed since Unicode 13 (the library's table of normalization is of Unicode 12).
+constexpr Range kNotDecomposed[] = {{0x105c9, 0x105e4}, {0x11383, 0x113c8}, {0x11938, 0x16d6a}};
+
+// Combining class other than 0 since Unicode 13.
+constexpr Range kCombiningClassZero[] = {
+    {0x5c8, 0x5c9},     {0x7fd, 0x7fd},     {0x897, 0x8d3},     {0x9fe, 0x9fe},     {0xc3c, 0xc3c},
+    {0xd3b, 0xd3c},     {0xeba, 0xeba},     {0x1715, 0x1715},   {0x1abf, 0x1af0},   {0x1df6, 0x1dfa},
+    {0xa82c, 0xa82c},   {0x10d24, 0x10f85}, {0x11070, 0x11070}, {0x1133b, 0x1133b}, {0x113ce, 0x113d0},
+    {0x1145e, 0x1145e}, {0x11839, 0x11a99}, {0x11d42, 0x1612f}, {0x16ff0, 0x16ff1}, {0x1d127, 0x1d128},
+    {0x1d250, 0x1d281}, {0x1e08f, 0x1e6f5}};
+
+constexpr Range kChinese[] = {{0x3400, 0x4dbf},   {0x4e00, 0x9fff},   {0xf900, 0xfaff},  {0x20000, 0x2a6df},
+                              {0x2a700, 0x2b81f}, {0x2b920, 0x2ceaf}, {0x2f800, 0x2fa1f}};
+constexpr Range kWhitespace[] = {{0x9, 0xd},       {0x20, 0x20},     {0x85, 0x85},     {0xa0, 0xa0},
+                                 {0x1680, 0x1680}, {0x2000, 0x200a}, {0x2028, 0x2029}, {0x202f, 0x202f},
+                                 {0x205f, 0x205f}, {0x3000, 0x3000}};
+constexpr Range kAsciiPunctuation[] = {{0x21, 0x2f}, {0x3a, 0x40}, {0x5b, 0x60}, {0x7b, 0x7e}};
+
+// Lowercase mappings of Unicode 16 and 17, which the library knows and an older utf8proc does not.
+struct LowercaseRange {
+  char32_t first;
+  char32_t last;
+  char32_t lowercase_of_first;
+};
+constexpr LowercaseRange kNewLowercase[] = {
+    {0x1c89, 0x1c89, 0x1c8a}, {0xa7cb, 0xa7cb, 0x264},     {0xa7cc, 0xa7cc, 0xa7cd},
+    {0xa7ce, 0xa7ce, 0xa7cf}, {0xa7d2, 0xa7d2, 0xa7d3},    {0xa7d4, 0xa7d4, 0xa7d5},
+    {0xa7da, 0xa7da, 0xa7db}, {0xa7dc, 0xa7dc, 0x19b},     {0x10d50, 0x10d65, 0x10d70},
+    {0x16ea0, 0x16eb8, 0x16ebb}};
+
+utf8proc_category_t CategoryOf(char32_t code_point) {
+  return utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
+}
+
+}  // namespace
+
+bool IsWhitespace(char32_t code_point) { return IsIn(kWhitespace, code_point); }
+
+bool IsRemovedByCleanText(char32_t code_point) {
+  if (code_point == U'\t' || code_point == U'\n' || code_point == U'\r') return false;
+  switch (CategoryOf(code_point)) {
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CO:
+      return true;
+    case UTF8PROC_CATEGORY_CF:
+      return !IsIn(kNotFormat, code_point);
+    default:
+      return code_point == 0xfffd;
+  }
+}
+
+bool IsChineseCharacter(char32_t code_point) { return IsIn(kChinese, code_point); }
+
+bool IsPunctuation(char32_t code_point) {
+  if (IsIn(kAsciiPunctuation, code_point) || IsIn(kStillPunctuation, code_point)) return true;
+  switch (CategoryOf(code_point)) {
+    case UTF8PROC_CATEGORY_PC:
+    case UTF8PROC_CATEGORY_PD:
+    case UTF8PROC_CATEGORY_PS:
+    case UTF8PROC_CATEGORY_PE:
+    case UTF8PROC_CATEGORY_PI:
+    case UTF8PROC_CATEGORY_PF:
+    case UTF8PROC_CATEGORY_PO:
+      return !IsIn(kNotPunctuation, code_point);
+    default:
+      return false;
+  }
+}
+
+bool IsNonspacingMark(char32_t code_point) {
+  if (IsIn(kStillNonspacingMark, code_point)) return true;
+  return CategoryOf(code_point) == UTF8PROC_CATEGORY_MN && !IsIn(kNotNonspacingMark, code_point);
+}
+
+uint8_t CombiningClass(char32_t code_point) {
+  if (IsIn(kCombiningClassZero, code_point)) return 0;
+  const utf8proc_property_t* property = utf8proc_get_property(static_cast<utf8proc_int32_t>(code_point));
+  return static_cast<uint8_t>(property->combining_class);
+}
+
+std::u32string Decompose(char32_t code_point) {
+  const bool is_hangul = code_point >= 0xac00 && code_point <= 0xd7a3;
+  if (is_hangul || IsIn(kNotDecomposed, code_point)) return {code_point};
+  utf8proc_int32_t buffer[16];
+  int boundary = 0;
+  const utf8proc_ssize_t count =
+      utf8proc_decompose_char(static_cast<utf8proc_int32_t>(code_point), buffer, 16, UTF8PROC_DECOMPOSE, &boundary);
+  if (count < 1 || count > 16) return {code_point};  // surrogates, which no text holds
+  return std::u32string(buffer, buffer + count);
+}
+
+std::u32string Lowercase(char32_t code_point) {
+  if (code_point == 0x130) return U"i\u0307";  // the only one of two code points in Unicode
+  for (const LowercaseRange& range : kNewLowercase) {
+    if (code_point < range.first || code_point > range.last) continue;
+    return {range.lowercase_of_first + (code_point - range.first)};
+  }
+  return {static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(code_point)))};
+}
+
+}  // namespace smx::tools

@@ -1,0 +1,222 @@
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "checkpoint.h"
+#include "engine.h"
+#include "evaluate.h"
+#include "model_config.h"
+#include "model_writer.h"
+#include "output_file.h"
+#include "program.h"
+#include "smx/sha256.h"
+#include "version.h"
+
+namespace smx::tools {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct QuantizeFlags {
+  std::string checkpoint, output, config, tokenizer, calibrate, evaluate;
+  std::string type = "int8";
+  ConfigFlags overrides;
+  TsvColumns columns;
+  double min_accuracy = -1;
+  bool json = false;
+};
+
+/// Accuracy of the float32 and of the quantized model on the same texts.
+struct Accuracies {
+  size_t count = 0;
+  double f32 = 0;
+  double written = 0;   // of the type that is written
+};
+
+void RefuseUnbuilt(const QuantizeFlags& flags) {
+  if (flags.type != "f32" && flags.type != "int8") {
+    throw Error(ExitCode::kUnsupported, "--type " + flags.type + " is not built in this version; f32 and int8 are");
+  }
+  if (!flags.calibrate.empty()) {
+    throw Error(ExitCode::kUnsupported, "--calibrate is not built in this version; --type int8 needs no calibration");
+  }
+  if (std::filesystem::is_directory(flags.checkpoint)) {
+    throw Error(ExitCode::kUnsupported,
+                flags.checkpoint + ": a directory (Flax or Hugging Face) is not read in this version; give the "
+                                   ".safetensors file");
+  }
+}
+
+std::string BesideCheckpoint(const QuantizeFlags& flags, const std::string& name) {
+  return (std::filesystem::path(flags.checkpoint).parent_path() / name).string();
+}
+
+std::vector<uint8_t> HashOfFile(const std::string& path) {
+  const std::vector<uint8_t> bytes = ReadWhole(path);
+  Sha256 hash;
+  hash.Update({bytes.data(), bytes.size()});
+  std::vector<uint8_t> digest(32);
+  hash.Finish(digest.data());
+  return digest;
+}
+
+/// Error(kBadInput) when the tokenizer may give ids that the model does not have.
+CompiledTokenizer ReadTokenizer(const std::string& path, const ModelConfig& config) {
+  const TokenizerSwitches switches = config.tokenizer ? config.tokenizer->switches : TokenizerSwitches();
+  CompiledTokenizer tokenizer = CompileTokenizer(path, switches);
+  const size_t pieces = tokenizer.piece_offsets.size() - 1;
+  if (pieces != config.vocab_size) {
+    throw Error(ExitCode::kBadInput, path + ": " + std::to_string(pieces) + " pieces, config.json has vocab_size " +
+                                         std::to_string(config.vocab_size));
+  }
+  return tokenizer;
+}
+
+ModelContent ReadContent(const QuantizeFlags& flags) {
+  const std::string config_path = flags.config.empty() ? BesideCheckpoint(flags, "config.json") : flags.config;
+  ModelContent content;
+  const ArrayMap arrays = ReadSafetensors(flags.checkpoint);
+  content.config = ReadModelConfig(config_path, flags.overrides);
+  for (const std::string& key : content.config.unknown_keys) {
+    std::fprintf(stderr, "smx-quantize: %s: key %s is not known and was ignored\n", config_path.c_str(), key.c_str());
+  }
+  content.checkpoint = ReadCheckpoint(flags.checkpoint, arrays, content.config);
+  content.source_sha256 = HashOfFile(flags.checkpoint);
+  if (!flags.tokenizer.empty()) {
+    content.tokenizer = ReadTokenizer(flags.tokenizer, content.config);
+  } else if (content.config.tokenizer) {
+    const std::filesystem::path beside = std::filesystem::path(config_path).parent_path();
+    content.tokenizer = ReadTokenizer((beside / content.config.tokenizer->file).string(), content.config);
+  }
+  return content;
+}
+
+double AccuracyOf(const std::vector<uint8_t>& file, const char* name, const std::vector<LabelledText>& texts,
+                  const QuantizeFlags& flags) {
+  const AlignedBytes bytes(file);
+  EngineErrors errors;
+  Result<Model> model = Model::FromMemory({bytes.data(), bytes.size()}, {VerifyWeights::kAuto, errors.log()});
+  errors.Check(model.status(), name);
+  ProgressBar progress(std::string("evaluate ") + name);
+  EvaluateOptions options;
+  options.has_pairs = !flags.columns.text_pair.empty();
+  options.progress = [&](size_t done, size_t total) { progress.Update(done, total); };
+  return Evaluate(model.value(), name, texts, flags.evaluate, options).accuracy();
+}
+
+std::string Percent(double accuracy) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.2f %%", 100 * accuracy);
+  return text;
+}
+
+/// Also adds what was measured to the card of `content`.
+Accuracies Measure(const QuantizeFlags& flags, WeightsType type, ModelContent* content) {
+  Accuracies result;
+  const std::vector<LabelledText> texts = ReadTsv(flags.evaluate, flags.columns);
+  result.count = texts.size();
+  result.f32 = AccuracyOf(SerializeModel(*content, WeightsType::kF32), "f32", texts, flags);
+  result.written = result.f32;
+  if (type == WeightsType::kInt8) {
+    result.written = AccuracyOf(SerializeModel(*content, type), "int8", texts, flags);
+  }
+  std::string& card = content->config.card.accuracy;
+  card += (card.empty() ? "" : "; ") + std::string("measured by smx-quantize: ") + flags.type + " " +
+          Percent(result.written) + ", f32 " + Percent(result.f32) + " on " + std::to_string(result.count) +
+          " texts of " + std::filesystem::path(flags.evaluate).filename().string();
+  return result;
+}
+
+void PrintReport(const QuantizeFlags& flags, const ModelContent& content, size_t file_bytes, const Accuracies* measured) {
+  const size_t source_bytes = std::filesystem::file_size(flags.checkpoint);
+  if (flags.json) {
+    ordered_json report = {{"model", flags.output},
+                           {"type", flags.type},
+                           {"file_bytes", file_bytes},
+                           {"checkpoint_bytes", source_bytes},
+                           {"parameters", content.checkpoint.parameters.size()},
+                           {"tokenizer", content.tokenizer.has_value()}};
+    if (measured != nullptr) {
+      report["accuracy"] = measured->written;
+      report["accuracy_f32"] = measured->f32;
+      report["count"] = measured->count;
+    }
+    std::printf("%s\n", report.dump().c_str());
+    return;
+  }
+  // The model itself may go to stdout.
+  std::FILE* const out = flags.output == "-" ? stderr : stdout;
+  std::fprintf(out, "%s: %s from %s of checkpoint, %s, tokenizer %s\n", flags.output.c_str(),
+               BytesText(file_bytes).c_str(), BytesText(source_bytes).c_str(), flags.type.c_str(),
+               content.tokenizer ? "inside" : "none (classify needs one: --tokenizer)");
+  if (measured == nullptr) return;
+  std::fprintf(out, "accuracy on %zu texts: f32 %s, %s %s, loss %.2f points\n", measured->count,
+               Percent(measured->f32).c_str(), flags.type.c_str(), Percent(measured->written).c_str(),
+               100 * (measured->f32 - measured->written));
+}
+
+void Quantize(const QuantizeFlags& flags) {
+  RefuseUnbuilt(flags);
+  if (flags.json && flags.output == "-") throw Error(ExitCode::kUsage, "--json and -o - would both write to stdout");
+  if (flags.min_accuracy >= 0 && flags.evaluate.empty()) {
+    throw Error(ExitCode::kUsage, "--min-accuracy needs --evaluate data.tsv");
+  }
+  for (const std::string& input : {flags.checkpoint, flags.config, flags.tokenizer, flags.overrides.labels_file,
+                                   flags.evaluate, BesideCheckpoint(flags, "config.json")}) {
+    if (!input.empty()) CheckNotSameFile(flags.output, input);
+  }
+  const WeightsType type = flags.type == "f32" ? WeightsType::kF32 : WeightsType::kInt8;
+  ModelContent content = ReadContent(flags);
+  Accuracies measured;
+  if (!flags.evaluate.empty()) measured = Measure(flags, type, &content);
+  if (flags.min_accuracy >= 0 && measured.written < flags.min_accuracy) {
+    throw Error(ExitCode::kCheckFailed, "accuracy of " + flags.type + " is " + Percent(measured.written) + " (f32 " +
+                                            Percent(measured.f32) + "), below --min-accuracy " +
+                                            Percent(flags.min_accuracy) + "; nothing was written");
+  }
+  const std::vector<uint8_t> file = SerializeModel(content, type);
+  WriteWhole(flags.output, file);
+  PrintReport(flags, content, file.size(), flags.evaluate.empty() ? nullptr : &measured);
+}
+
+void AddFlags(CLI::App* app, QuantizeFlags* flags) {
+  app->add_option("checkpoint", flags->checkpoint, "A .safetensors file with the reference's parameter names")
+      ->required();
+  app->add_option("-o,--output", flags->output, "Model file to write, whole or not at all; - is stdout")->required();
+  app->add_option("--config", flags->config, "Configuration; config.json beside the checkpoint unless given");
+  app->add_option("--tokenizer", flags->tokenizer, "vocab.txt or tokenizer.json; else what config.json says");
+  app->add_option("--labels", flags->overrides.labels_file, "Label names: one per line, or a JSON array");
+  app->add_option("--type", flags->type, "Type of the weights")
+      ->check(CLI::IsMember({"f32", "int8", "int8-static", "int4", "auto"}))->capture_default_str();
+  app->add_option("--calibrate", flags->calibrate, "Texts to calibrate with (int8-static)");
+  app->add_option("--evaluate", flags->evaluate, "Measure accuracy in float32 and quantized on a data.tsv");
+  app->add_option("--text", flags->columns.text, "Column of the texts")->capture_default_str();
+  app->add_option("--text-pair", flags->columns.text_pair, "Column of the second texts, if any");
+  app->add_option("--label", flags->columns.label, "Column of the labels")->capture_default_str();
+  app->add_option("--min-accuracy", flags->min_accuracy, "Write nothing and exit with 1 below this accuracy, 0..1")
+      ->check(CLI::Range(0.0, 1.0));
+  app->add_option("--padding", flags->overrides.padding)->check(CLI::IsMember({"reference", "masked"}));
+  app->add_option("--routing-group", flags->overrides.routing_group)->check(CLI::IsMember({"sequence", "batch"}));
+  app->add_option("--router-type", flags->overrides.router_type)->check(CLI::IsMember({"float32", "bfloat16"}));
+  app->add_flag("--json", flags->json, "Report as one JSON object");
+  app->footer(
+      "Examples:\n"
+      "  smx-quantize model.safetensors -o model.smx\n"
+      "  smx-quantize model.safetensors -o model.smx --evaluate test.tsv --min-accuracy 0.8\n"
+      "Exit codes: 0 ok, 1 accuracy below the gate, 2 usage, 3 bad input file, 4 not supported here,\n"
+      "5 could not write the output or not enough memory.");
+}
+
+}  // namespace
+}  // namespace smx::tools
+
+int main(int argc, char** argv) {
+  CLI::App app("Quantizes a trained Sparse Mixer into one model file, .smx", "smx-quantize");
+  smx::tools::QuantizeFlags flags;
+  app.set_version_flag("--version", "smx-quantize " SMX_VERSION);
+  smx::tools::AddFlags(&app, &flags);
+  app.callback([&] { smx::tools::Quantize(flags); });
+  return smx::tools::RunProgram(&app, argc, argv);
+}

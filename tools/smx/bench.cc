@@ -1,0 +1,200 @@
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <random>
+
+#include <sys/resource.h>
+
+#include <nlohmann/json.hpp>
+
+#include "commands.h"
+#include "engine.h"
+#include "output_file.h"
+#include "program.h"
+
+namespace smx::tools {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct BenchFlags {
+  std::string model, trace;
+  size_t length = 0;
+  size_t batch = 1;
+  size_t threads = 1;
+  size_t repeat = 100;
+  bool reference = false;
+  bool json = false;
+};
+
+struct Measurement {
+  std::vector<int64_t> latency_us;   // sorted
+  int64_t load_us = 0;
+  int64_t first_run_us = 0;          // Create and the first run
+  Report report = {};
+  size_t length = 0;
+};
+
+size_t PeakRssBytes() {
+  struct rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<size_t>(usage.ru_maxrss) * 1024;
+}
+
+/// Ids that look like a text and never are a pad.
+std::vector<int32_t> MakeIds(const ModelInfo& info, size_t count) {
+  std::mt19937 random(1);
+  std::vector<int32_t> ids(count);
+  for (int32_t& id : ids) {
+    do {
+      id = static_cast<int32_t>(random() % info.vocab_size);
+    } while (info.vocab_size > 1 && id == info.pad_id);
+  }
+  return ids;
+}
+
+/// Times between observations of one run, as a trace for chrome://tracing or Perfetto.
+class Trace {
+ public:
+  Observer observer() {
+    return {[](void* self, const Observation& seen) { static_cast<Trace*>(self)->See(seen); }, this};
+  }
+  void Start() {
+    events_ = ordered_json::array();
+    start_ = last_ = NowMicroseconds();
+  }
+  std::vector<uint8_t> Serialize() const {
+    const std::string text = ordered_json({{"traceEvents", events_}, {"displayTimeUnit", "ms"}}).dump(1) + "\n";
+    return {text.begin(), text.end()};
+  }
+
+ private:
+  void See(const Observation& seen) {
+    const int64_t now = NowMicroseconds();
+    const std::string layer = seen.layer < 0 ? "" : "layer " + std::to_string(seen.layer) + " ";
+    events_.push_back({{"name", layer + seen.name}, {"ph", "X"}, {"ts", last_ - start_}, {"dur", now - last_},
+                       {"pid", 1}, {"tid", 1}});
+    last_ = NowMicroseconds();
+  }
+
+  ordered_json events_;
+  int64_t start_ = 0;
+  int64_t last_ = 0;
+};
+
+size_t LengthOf(const BenchFlags& flags, const ModelInfo& info) {
+  const size_t length = flags.length == 0 ? info.max_seq_len : flags.length;
+  if (length <= info.max_seq_len) return length;
+  throw Error(ExitCode::kUsage, "--length " + std::to_string(length) + ": the model reads at most " +
+                                    std::to_string(info.max_seq_len) + " tokens");
+}
+
+/// One measured run is `batch` texts: at once where the model routes over batches, else one after the other.
+Measurement Measure(const BenchFlags& flags) {
+  Measurement m;
+  const int64_t start = NowMicroseconds();
+  const Model model = LoadModel(flags.model);
+  m.load_us = NowMicroseconds() - start;
+  m.length = LengthOf(flags, model.info());
+
+  Trace trace;
+  Options options;
+  options.num_threads = flags.threads;
+  options.backend = flags.reference ? BackendChoice::kReference : BackendChoice::kBest;
+  const bool at_once = model.info().batch_routing_group;
+  if (at_once) options.batch_size = flags.batch;
+  if (!flags.trace.empty()) options.observer = trace.observer();
+  const int64_t create = NowMicroseconds();
+  WithArena<Encoder> encoder(model, options, flags.model);
+  const std::vector<int32_t> ids = MakeIds(model.info(), options.batch_size * m.length);
+  std::vector<float> logits(options.batch_size * model.info().num_classes);
+  const auto run_once = [&] {
+    for (size_t i = 0; i < (at_once ? 1 : flags.batch); ++i) {
+      trace.Start();
+      encoder.Check(encoder->Run({ids.data(), ids.size()}, {}, {{}, {}, {logits.data(), logits.size()}}));
+    }
+  };
+  run_once();
+  m.first_run_us = NowMicroseconds() - create;
+  ProgressBar progress("bench");
+  for (size_t i = 0; i < flags.repeat; ++i) {
+    const int64_t begin = NowMicroseconds();
+    run_once();
+    m.latency_us.push_back(NowMicroseconds() - begin);
+    progress.Update(i + 1, flags.repeat);
+  }
+  std::sort(m.latency_us.begin(), m.latency_us.end());
+  m.report = encoder->report();
+  if (!flags.trace.empty()) WriteWhole(flags.trace, trace.Serialize());
+  return m;
+}
+
+ordered_json ToJson(const BenchFlags& flags, const Measurement& m, const Model& model) {
+  const size_t count = m.latency_us.size();
+  return {{"latency_us",
+           {{"min", m.latency_us[0]}, {"median", m.latency_us[count / 2]}, {"p95", m.latency_us[count * 95 / 100]}}},
+          {"load_us", m.load_us},
+          {"first_run_us", m.first_run_us},
+          {"arena_bytes", m.report.arena_bytes},
+          {"weights_bytes", model.weights_bytes()},
+          {"packed_bytes", m.report.packed_bytes},
+          {"peak_rss_bytes", PeakRssBytes()},
+          {"macs", m.report.macs},
+          {"macs_dense", m.report.macs_dense},
+          {"backend", m.report.backend},
+          {"isa", IsaName()},
+          {"model", flags.model},
+          {"length", m.length},
+          {"batch", flags.batch},
+          {"threads", flags.threads},
+          {"repeat", count}};
+}
+
+void PrintReport(const ordered_json& r) {
+  const auto bytes = [&](const char* key) { return BytesText(r[key].get<unsigned long long>()); };
+  const auto us = [&](const char* key) { return r["latency_us"][key].get<long long>(); };
+  std::printf("latency   %lld us median, %lld min, %lld 95th percentile\n", us("median"), us("min"), us("p95"));
+  std::printf("          of %zu x %zu tokens, %zu thread(s), %s, %s\n", r["batch"].get<size_t>(),
+              r["length"].get<size_t>(), r["threads"].get<size_t>(), r["backend"].get<std::string>().c_str(),
+              r["isa"].get<std::string>().c_str());
+  std::printf("start     load %lld us, create and first run %lld us\n", r["load_us"].get<long long>(),
+              r["first_run_us"].get<long long>());
+  std::printf("memory    arena %s, weights %s, packed %s, peak of the process %s\n", bytes("arena_bytes").c_str(),
+              bytes("weights_bytes").c_str(), bytes("packed_bytes").c_str(), bytes("peak_rss_bytes").c_str());
+  std::printf("work      %.2f million multiply-adds of %.2f a dense run would do\n", r["macs"].get<double>() / 1e6,
+              r["macs_dense"].get<double>() / 1e6);
+}
+
+}  // namespace
+
+void AddBench(CLI::App* app) {
+  const auto flags = std::make_shared<BenchFlags>();
+  CLI::App* command = app->add_subcommand("bench", "Measure latency and memory on made-up tokens");
+  command->add_option("model", flags->model, "Model file, .smx")->required();
+  command->add_option("--length", flags->length, "Tokens per text; the model's maximum unless given")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--batch", flags->batch, "Texts per measured run")->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  command->add_option("--threads", flags->threads)->check(CLI::Range(1, 64))->capture_default_str();
+  command->add_option("--repeat", flags->repeat, "Measured runs, after one that is not")
+      ->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--trace", flags->trace, "Write the times inside of the last run, for chrome://tracing");
+  command->add_flag("--reference", flags->reference, "Measure the reference kernels");
+  command->add_flag("--json", flags->json, "One JSON object");
+  command->footer(
+      "Examples:\n"
+      "  smx bench model.smx --length 16\n"
+      "  smx bench model.smx --threads 2 --json\n"
+      "  smx bench model.smx --trace trace.json");
+  command->callback([flags] {
+    const Measurement measurement = Measure(*flags);
+    const ordered_json report = ToJson(*flags, measurement, LoadModel(flags->model, VerifyWeights::kNever));
+    if (flags->json) {
+      std::printf("%s\n", report.dump().c_str());
+    } else {
+      PrintReport(report);
+    }
+  });
+}
+
+}  // namespace smx::tools

@@ -1,0 +1,25 @@
+#include "commands.h"
+#include "program.h"
+#include "version.h"
+
+int main(int argc, char** argv) {
+  CLI::App app("Runs Sparse Mixer text encoders from one model file, .smx", "smx");
+  app.set_version_flag("--version", "smx " SMX_VERSION);
+  app.require_subcommand(1);
+  app.footer(
+      "Examples:\n"
+      "  smx classify model.smx \"Where is my new card?\"\n"
+      "  smx evaluate model.smx test.tsv\n"
+      "  smx inspect model.smx --html report.html\n"
+      "Each subcommand has a --help of its own.\n"
+      "Exit codes: 0 ok, 1 a check failed, 2 usage, 3 bad input file, 4 model not supported here,\n"
+      "5 could not write the output or not enough memory.");
+  smx::tools::AddClassify(&app);
+  smx::tools::AddEvaluate(&app);
+  smx::tools::AddTokenize(&app);
+  smx::tools::AddInspect(&app);
+  smx::tools::AddBench(&app);
+  smx::tools::AddRun(&app);
+  smx::tools::AddEmbed(&app);
+  return smx::tools::RunProgram(&app, argc, argv);
+}

@@ -1,0 +1,108 @@
+#include <cstdio>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "commands.h"
+#include "engine.h"
+#include "smx/tokenizer.h"
+#include "text_source.h"
+#include "utf8.h"
+
+namespace smx::tools {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct TokenizeFlags {
+  std::string model;
+  TextSource texts;
+  bool no_special = false;
+  bool json = false;
+};
+
+struct Tokens {
+  std::vector<int32_t> ids, type_ids;
+  std::vector<TokenOffset> offsets;
+};
+
+/// The whole text, however long: the first call counts when the guess was too small.
+Tokens TokenizeWhole(const Tokenizer& tokenizer, const InputText& input, const TokenizeOptions& options) {
+  const std::string_view pair = input.has_pair ? std::string_view(input.text_pair) : std::string_view();
+  size_t capacity = 16 + (input.text.size() + input.text_pair.size()) / 3;
+  Tokens tokens;
+  while (true) {
+    tokens.ids.resize(capacity);
+    tokens.type_ids.resize(capacity);
+    tokens.offsets.resize(capacity);
+    TokenizeResult result;
+    const Status status = tokenizer.Tokenize(
+        input.text, pair, options,
+        {Span<int32_t>(tokens.ids), Span<int32_t>(tokens.type_ids), Span<TokenOffset>(tokens.offsets)}, &result);
+    EngineErrors().Check(status, input.place);
+    capacity = result.num_tokens_whole;
+    if (result.truncated()) continue;
+    tokens.ids.resize(capacity);
+    tokens.type_ids.resize(capacity);
+    tokens.offsets.resize(capacity);
+    return tokens;
+  }
+}
+
+void PrintLine(const Tokenizer& tokenizer, const Tokens& tokens) {
+  std::string ids, pieces;
+  for (const int32_t id : tokens.ids) {
+    ids += (ids.empty() ? "" : " ") + std::to_string(id);
+    (pieces += pieces.empty() ? "" : " ") += tokenizer.Piece(id);
+  }
+  std::printf("%s\t%s\n", ids.c_str(), pieces.c_str());
+}
+
+void PrintJson(const Tokenizer& tokenizer, const InputText& input, const Tokens& tokens) {
+  ordered_json line = {{"text", ReplaceInvalidUtf8(input.text)}};
+  if (input.has_pair) line["text_pair"] = input.text_pair;
+  line["ids"] = tokens.ids;
+  line["pieces"] = ordered_json::array();
+  line["offsets"] = ordered_json::array();
+  for (size_t i = 0; i < tokens.ids.size(); ++i) {
+    line["pieces"].push_back(ReplaceInvalidUtf8(tokenizer.Piece(tokens.ids[i])));
+    line["offsets"].push_back({tokens.offsets[i].begin, tokens.offsets[i].end});
+  }
+  line["type_ids"] = tokens.type_ids;
+  std::printf("%s\n", line.dump().c_str());
+}
+
+}  // namespace
+
+void AddTokenize(CLI::App* app) {
+  const auto flags = std::make_shared<TokenizeFlags>();
+  CLI::App* command = app->add_subcommand("tokenize", "Show the tokens of texts, whole, not truncated");
+  command->add_option("model", flags->model, "Model file, .smx")->required();
+  flags->texts.AddFlags(command);
+  command->add_flag("--no-special", flags->no_special, "Without [CLS] and [SEP]");
+  command->add_flag("--json", flags->json, "One JSON object per text, with byte offsets");
+  command->footer(
+      "Prints one line per text: ids, a tab, pieces, each split by spaces.\n"
+      "Examples:\n"
+      "  smx tokenize model.smx \"Where is my new card?\"\n"
+      "  smx tokenize model.smx --input texts.txt --json --no-special");
+  command->callback([flags] {
+    const Model model = LoadModel(flags->model);
+    Result<Tokenizer> tokenizer = Tokenizer::Create(model);
+    if (!tokenizer.ok()) {
+      throw Error(ExitCode::kUnsupported, flags->model + ": holds no tokenizer; smx-quantize --tokenizer adds one");
+    }
+    TokenizeOptions options;
+    options.add_special_tokens = !flags->no_special;
+    flags->texts.ForEach([&](const InputText& input) {
+      const Tokens tokens = TokenizeWhole(tokenizer.value(), input, options);
+      if (flags->json) {
+        PrintJson(tokenizer.value(), input, tokens);
+      } else {
+        PrintLine(tokenizer.value(), tokens);
+      }
+    });
+  });
+}
+
+}  // namespace smx::tools
