@@ -13,9 +13,14 @@ def read_table(path, text_column, label_column):
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE) if tabs
                     else csv.DictReader(file))
+    if not rows:
+        raise ValueError(f"{path}: no rows below the header line")
     for column in (text_column, label_column):
-        if not rows or column not in rows[0]:
-            raise ValueError(f"{path}: no column {column!r}, or no rows")
+        if column not in rows[0]:
+            raise ValueError(f"{path}: no column {column!r} in the header line {list(rows[0])}")
+        for number, row in enumerate(rows, 1):
+            if row[column] is None:
+                raise ValueError(f"{path}: row {number} below the header has no column {column!r}")
     return [row[text_column] for row in rows], [row[label_column] for row in rows]
 
 
@@ -23,7 +28,16 @@ def read_labels(path):
     """Label names in class order: a JSON array, or one name per line."""
     with open(path, encoding="utf-8") as file:
         content = file.read()
-    return json.loads(content) if content.lstrip().startswith("[") else content.split("\n")[:-1]
+    return json.loads(content) if content.lstrip().startswith("[") else content.removesuffix("\n").split("\n")
+
+
+def class_numbers(names, labels):
+    """The place of each name among `labels`."""
+    unknown = sorted(set(names) - set(labels))
+    if unknown:
+        raise ValueError(f"{len(unknown)} labels of the texts are not among the model's labels, first {unknown[0]!r}")
+    place = {label: index for index, label in enumerate(labels)}
+    return [place[name] for name in names]
 
 
 def augment(words, partner, mask_id, rates, rng):
@@ -83,7 +97,7 @@ def batches_by_length(sequences, batch_size, rng=None, pool=16):
     return batches
 
 
-def pad(sequences, length=0, pad_id=0):
-    """[B, L] ids, L the longest sequence or `length` if that is more."""
-    length = max(length, *map(len, sequences))
-    return torch.tensor([ids + [pad_id] * (length - len(ids)) for ids in sequences])
+def pad(sequences, config):
+    """[B, L] ids; L is the longest sequence with masked padding, max_seq_length with the reference's."""
+    length = max(map(len, sequences)) if config.padding == "masked" else config.max_seq_length
+    return torch.tensor([ids + [config.pad_id] * (length - len(ids)) for ids in sequences])

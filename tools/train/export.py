@@ -38,5 +38,7 @@ def load_model(folder):
     folder = pathlib.Path(folder)
     model = SparseMixer(model_config.load_config(folder / "config.json")).eval()
     model.load_weights({name: tensor.float() for name, tensor in load_file(folder / "model.safetensors").items()})
-    labels = json.loads((folder / "config.json").read_text(encoding="utf-8"))["labels"]
+    labels = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("labels")
+    if not labels or len(labels) != model.config.n_classes:
+        raise ValueError(f"{folder / 'config.json'}: labels must name all {model.config.n_classes} classes")
     return model, text_tools.read_vocabulary(folder / "vocab.txt"), labels

@@ -56,7 +56,11 @@ def frame(words, pieces, max_seq_length):
 
 def read_vocabulary(path):
     with open(path, encoding="utf-8") as file:
-        return file.read().split("\n")[:-1]
+        pieces = file.read().removesuffix("\n").split("\n")
+    missing = [token for token in SPECIAL_TOKENS if token not in pieces]
+    if missing:
+        raise ValueError(f"{path}: without {', '.join(missing)}")
+    return pieces
 
 
 def write_vocabulary(path, pieces):

@@ -3,15 +3,19 @@
 
 Examples:
   # Any table of labelled texts; 1,000 of them are held out to choose settings by.
-  python3 tools/train/train.py data.tsv -o /tmp/model --hold-out 1000 --epochs 20
+  python3 tools/train/train.py data.tsv -o model --hold-out 1000 --epochs 20
 
   # All texts, with a test set that is looked at once, after the weights are rounded to float16.
-  python3 tools/train/train.py train.csv -o /tmp/model --label category --test test.csv --card card.json
+  python3 tools/train/train.py train.csv -o model --label category --test test.csv --card card.json
+
+The folder holds model.safetensors (float16), config.json and vocab.txt. The weights are the running average after
+the last epoch; neither the held-out texts nor the test set choose among epochs.
 """
 import argparse
 import json
 import math
 import random
+import sys
 import time
 
 import torch
@@ -37,7 +41,8 @@ def parse_arguments():
     add("--test", metavar="FILE", help="looked at once, at the end")
     add("--card", metavar="FILE", help="JSON object: the model card's fields except accuracy")
     add("--config", metavar="FILE", help="JSON object: fields of the model's configuration")
-    add("--vocab", metavar="FILE", help="use this vocab.txt (default: train one)")
+    add("--vocab", metavar="FILE", help="use this vocab.txt (default: train one; two runs may break ties differently, "
+        "so repeat a run with the vocab.txt of the first)")
     add("--vocab-size", type=int, default=4000)
     add("--hold-out", type=int, default=0, metavar="N", help="training texts kept back to measure on")
     add("--epochs", type=int, default=40)
@@ -59,12 +64,15 @@ def read_data(args):
     labels = data.read_labels(args.labels) if args.labels else sorted(set(names))
     pieces = (text_tools.read_vocabulary(args.vocab) if args.vocab
               else text_tools.train_vocabulary(texts, args.vocab_size))
+    classes = data.class_numbers(names, labels)
+    if not 0 <= args.hold_out < len(texts):
+        raise ValueError(f"--hold-out {args.hold_out}: the table has {len(texts)} texts")
     words = text_tools.encode_words(text_tools.make_tokenizer(pieces), texts)
     order = list(range(len(texts)))
     random.Random(args.seed).shuffle(order)
 
     def subset(indices):
-        return [words[index] for index in indices], [labels.index(names[index]) for index in indices]
+        return [words[index] for index in indices], [classes[index] for index in indices]
 
     held_out = subset(order[:args.hold_out]) if args.hold_out else None
     return subset(order[args.hold_out:]), held_out, pieces, labels
@@ -75,7 +83,8 @@ def make_model(args, pieces, labels):
     if args.config:
         with open(args.config, encoding="utf-8") as file:
             fields.update(json.load(file))
-    config = ModelConfig.from_dict({**fields, "vocab_size": len(pieces), "n_classes": len(labels)})
+    config = ModelConfig.from_dict({**fields, "vocab_size": len(pieces), "n_classes": len(labels),
+                                    "pad_id": pieces.index(text_tools.PAD)})
     model = SparseMixer(config)
     model.load_weights(initial_weights(parameter_shapes(config), args.seed))
     return model
@@ -130,7 +139,7 @@ def train(model, dataset, held_out, args):
         loss_sum = 0.0
         sequences = dataset.augmented(rates, rng)
         for batch in data.batches_by_length(sequences, args.batch_size, rng):
-            ids = data.pad([sequences[index] for index in batch])
+            ids = data.pad([sequences[index] for index in batch], model.config)
             loss = F.cross_entropy(model(ids, torch.zeros_like(ids)), classes[batch],
                                    label_smoothing=args.label_smoothing)
             optimizer.zero_grad()
@@ -157,15 +166,15 @@ def write_results(args, model, pieces, labels):
             card.update(json.load(file))
     export.save_model(args.output, model.weights, model.config, pieces, labels, card)
     if args.test:
-        value, count, cut = evaluate.evaluate_folder(args.output, args.test, args.text, args.label)
-        card["accuracy"] = f"{100 * value:.2f} % of {count:,} test texts, float32"
+        result = evaluate.evaluate_folder(args.output, args.test, args.text, args.label)
+        card["accuracy"] = (f"{100 * result['accuracy']:.2f} % of {result['count']:,} test texts, "
+                            f"macro F1 {100 * result['macro_f1']:.2f} %, float32")
         export.write_config(args.output, model.config, labels, card)
-        print(f"test accuracy {value:.4f} on {count} texts, {cut} of them cut")
+        print(f"test set: {evaluate.summary(result)}")
     print(f"{sum(w.numel() for w in model.weights.values()):,} parameters in {args.output}")
 
 
-def main():
-    args = parse_arguments()
+def run(args):
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     training, held_out, pieces, labels = read_data(args)
@@ -174,6 +183,14 @@ def main():
     dataset = data.Dataset(*training, pieces, length)
     held_out = held_out and data.Dataset(*held_out, pieces, length)
     write_results(args, train(model, dataset, held_out, args), pieces, labels)
+
+
+def main():
+    args = parse_arguments()
+    try:
+        run(args)
+    except (OSError, ValueError) as error:
+        sys.exit(f"train.py: {error}")
 
 
 if __name__ == "__main__":

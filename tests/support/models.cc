@@ -1,0 +1,47 @@
+#include "support/models.h"
+
+#include <filesystem>
+
+#include "safetensors.h"
+
+namespace smx::tests {
+
+const std::vector<std::string>& GoldenCases() {
+  static const std::vector<std::string> cases = {"linear",       "bert",       "bert_shorter_than_max",
+                                                 "sparse_mixer", "min_capacity", "fast_sparse_mixer",
+                                                 "short_text",   "medium"};
+  return cases;
+}
+
+std::string GoldenFolder(const std::string& name) { return std::string(SMX_TESTS_DIR) + "/golden/cases/" + name; }
+
+std::string GoldenIo(const std::string& name) {
+  const std::string with_experts = GoldenFolder(name) + "/io_router_f32.safetensors";
+  return std::filesystem::exists(with_experts) ? with_experts : GoldenFolder(name) + "/io.safetensors";
+}
+
+std::string ShippedFolder() { return std::string(SMX_TESTS_DIR) + "/../examples/models/banking77"; }
+
+tools::ModelContent ReadModelFolder(const std::string& folder, const std::string& checkpoint,
+                                    const tools::ConfigFlags& flags) {
+  tools::ModelContent content;
+  content.config = tools::ReadModelConfig(folder + "/config.json", flags);
+  const std::string path = folder + "/" + checkpoint;
+  content.checkpoint = tools::ReadCheckpoint(path, tools::ReadSafetensors(path), content.config);
+  content.source_sha256.assign(32, 0);
+  if (content.config.tokenizer) {
+    content.tokenizer =
+        tools::CompileTokenizer(folder + "/" + content.config.tokenizer->file, content.config.tokenizer->switches);
+  }
+  return content;
+}
+
+MemoryModel::MemoryModel(const tools::ModelContent& content, tools::WeightsType type)
+    : bytes_(tools::SerializeModel(content, type)) {
+  tools::EngineErrors errors;
+  Result<Model> model = Model::FromMemory({bytes_.data(), bytes_.size()}, {VerifyWeights::kAuto, errors.log()});
+  errors.Check(model.status(), "model in memory");
+  model_ = std::make_unique<Model>(std::move(model.value()));
+}
+
+}  // namespace smx::tests
