@@ -23,10 +23,10 @@ inline uint32_t ContinueHash(uint32_t hash, const char* bytes, size_t num_bytes)
 inline constexpr uint32_t kCodePointsPerBlock = 128;
 inline constexpr uint32_t kNumBlockIndexes = 0x110000 / kCodePointsPerBlock;
 enum Action : uint16_t {
-  kActionWord = 0,     // itself, part of a word
-  kActionIsolated,     // itself, a word of its own: punctuation, CJK ideographs
-  kActionSpace,        // ends a word
-  kActionDrop,         // as if it were not there
+  kActionWord = 0,  // itself, part of a word
+  kActionIsolated,  // itself, a word of its own: punctuation, CJK ideographs
+  kActionSpace,     // ends a word
+  kActionDrop,      // as if it were not there
   kFirstSequence = 8,
 };
 

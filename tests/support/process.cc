@@ -15,14 +15,14 @@ namespace smx::tests {
 namespace {
 
 /// Streams go through files, so that no pipe can fill up and block.
-[[noreturn]] void Exec(const std::vector<char*>& argv, const TemporaryFolder& folder) {
-  const auto redirect = [&](const char* name, int flags, int target) {
-    const int fd = open(folder.Path(name).c_str(), flags, 0600);
+[[noreturn]] void Exec(const std::vector<char*>& argv, const TemporaryFolder& folder, const std::string& stdout_path) {
+  const auto redirect = [&](const std::string& path, int flags, int target) {
+    const int fd = open(path.c_str(), flags, 0600);
     if (fd < 0 || dup2(fd, target) < 0) _exit(126);
   };
-  redirect("stdin", O_RDONLY, 0);
-  redirect("stdout", O_WRONLY | O_CREAT, 1);
-  redirect("stderr", O_WRONLY | O_CREAT, 2);
+  redirect(folder.Path("stdin"), O_RDONLY, 0);
+  redirect(stdout_path.empty() ? folder.Path("stdout") : stdout_path, O_WRONLY | O_CREAT, 1);
+  redirect(folder.Path("stderr"), O_WRONLY | O_CREAT, 2);
   execv(argv[0], argv.data());
   _exit(127);
 }
@@ -30,7 +30,7 @@ namespace {
 }  // namespace
 
 ProcessResult RunProgram(const std::string& program, const std::vector<std::string>& arguments,
-                         const std::string& input) {
+                         const std::string& input, const std::string& stdout_path) {
   const TemporaryFolder folder;
   folder.Write("stdin", input);
   const std::string path = std::string(SMX_BIN_DIR) + "/" + program;
@@ -39,7 +39,7 @@ ProcessResult RunProgram(const std::string& program, const std::vector<std::stri
   argv.push_back(nullptr);
   const pid_t child = fork();
   if (child < 0) throw std::runtime_error("fork failed");
-  if (child == 0) Exec(argv, folder);
+  if (child == 0) Exec(argv, folder, stdout_path);
   int status = 0;
   waitpid(child, &status, 0);
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

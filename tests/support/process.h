@@ -14,8 +14,9 @@ struct ProcessResult {
 };
 
 /// Runs a program of this build, such as "smx", with `arguments` and `input` on its stdin, and waits for it.
+/// `stdout_path` is where its stdout goes instead of into the result, such as /dev/full.
 ProcessResult RunProgram(const std::string& program, const std::vector<std::string>& arguments,
-                         const std::string& input = "");
+                         const std::string& input = "", const std::string& stdout_path = "");
 
 /// A fresh folder that goes with this object, whatever is in it.
 class TemporaryFolder {

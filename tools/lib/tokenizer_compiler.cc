@@ -89,7 +89,8 @@ CompiledTokenizer CompileLines(const std::string& path, std::string_view content
   tokenizer.cls_id = cls_id;
   tokenizer.sep_id = sep_id;
   for (const char* text : kSpecialPieces) {
-    if (const auto found = ids.find(text); found != ids.end()) tokenizer.special_tokens.emplace_back(found->second, text);
+    if (const auto found = ids.find(text); found != ids.end())
+      tokenizer.special_tokens.emplace_back(found->second, text);
   }
   return tokenizer;
 }
@@ -144,8 +145,8 @@ CompiledTokenizer AssembleTokenizer(const std::vector<std::string>& pieces, cons
   tokenizer.handle_chinese_chars = switches.handle_chinese_chars;
   tokenizer.lowercase = switches.lowercase;
   tokenizer.strip_accents = switches.strip_accents.value_or(switches.lowercase);
-  NormalizationTable table = BuildNormalizationTable({tokenizer.clean_text, tokenizer.handle_chinese_chars,
-                                                      tokenizer.strip_accents, tokenizer.lowercase});
+  NormalizationTable table = BuildNormalizationTable(
+      {tokenizer.clean_text, tokenizer.handle_chinese_chars, tokenizer.strip_accents, tokenizer.lowercase});
   tokenizer.block_index = std::move(table.block_index);
   tokenizer.blocks = std::move(table.blocks);
   tokenizer.sequences = std::move(table.sequences);
@@ -177,17 +178,17 @@ flatbuffers::Offset<schema::Tokenizer> WriteTokenizer(flatbuffers::FlatBufferBui
   for (const auto& [id, text] : tokenizer.special_tokens) {
     special_tokens.push_back(schema::CreateSpecialToken(builder, id, builder.CreateString(text)));
   }
-  const auto normalization = schema::CreateNormalization(
-      builder, builder.CreateVector(tokenizer.block_index), builder.CreateVector(tokenizer.blocks),
-      builder.CreateVector(tokenizer.sequences), tokenizer.decompose_hangul,
-      builder.CreateString(tokenizer.unicode_version));
+  const auto normalization =
+      schema::CreateNormalization(builder, builder.CreateVector(tokenizer.block_index),
+                                  builder.CreateVector(tokenizer.blocks), builder.CreateVector(tokenizer.sequences),
+                                  tokenizer.decompose_hangul, builder.CreateString(tokenizer.unicode_version));
   const auto wordpiece = schema::CreateWordPiece(builder, tokenizer.unk_id, tokenizer.max_chars_per_word,
                                                  builder.CreateString(tokenizer.continuing_prefix));
-  return schema::CreateTokenizer(
-      builder, schema::TokenizerKind_WORDPIECE, builder.CreateVector(tokenizer.pieces),
-      builder.CreateVector(tokenizer.piece_offsets), builder.CreateVector(tokenizer.hash_index), tokenizer.cls_id,
-      tokenizer.sep_id, tokenizer.clean_text, tokenizer.handle_chinese_chars, tokenizer.strip_accents,
-      tokenizer.lowercase, builder.CreateVector(special_tokens), normalization, wordpiece);
+  return schema::CreateTokenizer(builder, schema::TokenizerKind_WORDPIECE, builder.CreateVector(tokenizer.pieces),
+                                 builder.CreateVector(tokenizer.piece_offsets),
+                                 builder.CreateVector(tokenizer.hash_index), tokenizer.cls_id, tokenizer.sep_id,
+                                 tokenizer.clean_text, tokenizer.handle_chinese_chars, tokenizer.strip_accents,
+                                 tokenizer.lowercase, builder.CreateVector(special_tokens), normalization, wordpiece);
 }
 
 }  // namespace smx::tools

@@ -131,7 +131,8 @@ class JsonReader {
     }
     for (const std::string& piece : {cls, sep}) {
       const json& ids = processor.at("special_tokens").at(piece).at("ids");
-      if (ids.size() != 1) Unsupported("post_processor.special_tokens: ids of " + piece, ids, "only one is implemented");
+      if (ids.size() != 1)
+        Unsupported("post_processor.special_tokens: ids of " + piece, ids, "only one is implemented");
       CheckId("post_processor.special_tokens", piece, ids.at(0));
     }
   }

@@ -64,7 +64,7 @@ class Binder {
   const schema::Tensor* Find(const char* name, Span<const uint32_t> shape);
   const float* Floats(const char* name, Span<const uint32_t> shape);
   const uint8_t* Bytes(const schema::Tensor& tensor, uint64_t offset, Checked bytes);
-  const float* Scales(const schema::Tensor& tensor, uint64_t channel_axis);
+  const float* Scales(const schema::Tensor& tensor, uint64_t channel_axis, size_t count);
   WeightType TypeOf(const schema::Tensor& tensor);
   void FailOnce(Status status) {
     if (status_ == Status::kOk) status_ = status;
@@ -162,19 +162,18 @@ WeightType Binder::TypeOf(const schema::Tensor& tensor) {
   return WeightType::kQc8w;
 }
 
-const float* Binder::Scales(const schema::Tensor& tensor, uint64_t channel_axis) {
+const float* Binder::Scales(const schema::Tensor& tensor, uint64_t channel_axis, size_t count) {
   if (tensor.channel_axis() != channel_axis) {
     FailOnce(Fail(log_, Status::kInvalidModel, "tensor %s: channel_axis %u, must be %" PRIu64,
                   tensor.name()->c_str(), tensor.channel_axis(), channel_axis));
     return nullptr;
   }
-  const uint32_t count = tensor.shape()->Get(static_cast<uint32_t>(channel_axis));
   const uint8_t* bytes = Bytes(tensor, tensor.scale_offset(), Checked(count) * Checked(sizeof(float)));
   if (bytes == nullptr) return nullptr;
   const float* scales = reinterpret_cast<const float*>(bytes);
-  for (uint32_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < count; ++i) {
     if (std::isnormal(scales[i]) && scales[i] > 0.0f) continue;
-    FailOnce(Fail(log_, Status::kInvalidModel, "tensor %s: scale %u is %g, must be a positive normal number",
+    FailOnce(Fail(log_, Status::kInvalidModel, "tensor %s: scale %zu is %g, must be a positive normal number",
                   tensor.name()->c_str(), i, static_cast<double>(scales[i])));
     return nullptr;
   }
@@ -202,7 +201,7 @@ ProductWeights Binder::Product(const char* kernel, const char* bias, size_t inpu
     product.type = TypeOf(*tensor);
     const bool is_f32 = product.type == WeightType::kF32;
     product.kernel = Bytes(*tensor, tensor->offset(), NumValues(*tensor) * Checked(is_f32 ? 4 : 1));
-    if (!is_f32) product.scales = Scales(*tensor, outputs_first ? 0 : 1);
+    if (!is_f32) product.scales = Scales(*tensor, outputs_first ? 0 : 1, outputs);
   }
   if (bias != nullptr) product.bias = Vector(bias, outputs);
   return product;

@@ -31,7 +31,7 @@ struct NormalizationView {
 };
 
 struct NormalizedCodePoint {
-  uint32_t code_point;      // meaningless for kSpace and kBarrier
+  uint32_t code_point;  // meaningless for kSpace and kBarrier
   CodePointClass kind;
   uint8_t combining_class;  // not 0 only for kWord
 };

@@ -29,7 +29,7 @@ struct TokenizerView {
   std::string_view continuing_prefix;  // "##", before each piece of a word but the first
   Span<const SpecialTokenView> special_tokens;
   NormalizationView normalization;
-  size_t longest_piece_bytes = 0;      // LongestPiece; where the search for a piece may stop
+  size_t longest_piece_bytes = 0;  // LongestPiece; where the search for a piece may stop
 
   size_t num_pieces() const { return piece_offsets.size() - 1; }
 

@@ -1,0 +1,82 @@
+#include "model/tokenizer_view.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "support/tokenizer_builder.h"
+#include "tokenizer/check.h"
+
+using smx::Status;
+using smx::testing::SmallVocabulary;
+
+namespace {
+
+/// Finishes a buffer that holds a Tokenizer as its root.
+const smx::schema::Tokenizer& Finish(flatbuffers::FlatBufferBuilder* builder,
+                                     flatbuffers::Offset<smx::schema::Tokenizer> root) {
+  builder->Finish(root);
+  return *flatbuffers::GetRoot<smx::schema::Tokenizer>(builder->GetBufferPointer());
+}
+
+struct Viewed {
+  Status status = Status::kInternal;
+  std::string message;
+  smx::FixedArray<smx::SpecialTokenView> special_tokens;
+  smx::TokenizerView view;
+};
+
+void View(const smx::schema::Tokenizer& tokenizer, Viewed* viewed) {
+  const smx::Log log = {[](void* message, const char* text) { *static_cast<std::string*>(message) = text; },
+                        &viewed->message};
+  viewed->status = smx::ViewTokenizer(tokenizer, log, &viewed->special_tokens, &viewed->view);
+}
+
+/// The smallest tokenizer of `kind` that FlatBuffers takes.
+flatbuffers::Offset<smx::schema::Tokenizer> Bare(flatbuffers::FlatBufferBuilder* builder,
+                                                 smx::schema::TokenizerKind kind) {
+  const std::vector<uint32_t> none;
+  return smx::schema::CreateTokenizer(*builder, kind, builder->CreateVector(std::vector<uint8_t>()),
+                                      builder->CreateVector(none), builder->CreateVector(none));
+}
+
+}  // namespace
+
+TEST_CASE("tokenizer view: what the compiler writes comes back whole") {
+  const smx::tools::CompiledTokenizer compiled = SmallVocabulary({"a", "##b"});
+  flatbuffers::FlatBufferBuilder builder;
+  Viewed viewed;
+  View(Finish(&builder, smx::tools::WriteTokenizer(builder, compiled)), &viewed);
+  REQUIRE(viewed.status == Status::kOk);
+  CHECK(smx::CheckTokenizer(viewed.view, 7, smx::Log()) == Status::kOk);
+  CHECK(viewed.view.Piece(6) == "##b");
+  CHECK(viewed.view.cls_id == compiled.cls_id);
+  CHECK(viewed.view.sep_id == compiled.sep_id);
+  CHECK(viewed.view.unk_id == compiled.unk_id);
+  CHECK(viewed.view.max_chars_per_word == 100);
+  CHECK(viewed.view.continuing_prefix == "##");
+  CHECK(viewed.view.longest_piece_bytes == 6);
+  REQUIRE(viewed.view.special_tokens.size() == 5);
+  CHECK(viewed.view.special_tokens[4].text == "[MASK]");
+  CHECK(viewed.view.special_tokens[4].id == 4);
+  CHECK(viewed.view.normalization.decompose_hangul);
+  CHECK(viewed.view.normalization.sequences.size() == compiled.sequences.size());
+}
+
+TEST_CASE("tokenizer view: a kind that is not built is named") {
+  for (const auto kind : {smx::schema::TokenizerKind_UNIGRAM, smx::schema::TokenizerKind_BPE,
+                          smx::schema::TokenizerKind_BYTE_BPE, smx::schema::TokenizerKind_NONE}) {
+    flatbuffers::FlatBufferBuilder builder;
+    Viewed viewed;
+    View(Finish(&builder, Bare(&builder, kind)), &viewed);
+    CHECK(viewed.status == Status::kUnsupported);
+    CHECK(viewed.message.find(smx::schema::EnumNameTokenizerKind(kind)) != std::string::npos);
+  }
+}
+
+TEST_CASE("tokenizer view: WordPiece without its tables is refused") {
+  flatbuffers::FlatBufferBuilder builder;
+  Viewed viewed;
+  View(Finish(&builder, Bare(&builder, smx::schema::TokenizerKind_WORDPIECE)), &viewed);
+  CHECK(viewed.status == Status::kInvalidModel);
+}
