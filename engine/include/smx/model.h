@@ -75,6 +75,7 @@ class Model {
   /// Maps the file at `path` and checks header, metadata and meaning; cost independent of the size of the weights,
   /// except for their hashes (LoadOptions). The file must not be truncated while the model lives.
   ///
+  /// @retval kInvalidArgument  path is null.
   /// @retval kIoError       cannot be opened, read or mapped.
   /// @retval kInvalidModel  not a model file, truncated, damaged, or contradicting itself.
   /// @retval kUnsupported   a newer version, or asks for what is not built; the log names it.

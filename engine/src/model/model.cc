@@ -86,6 +86,7 @@ Model& Model::operator=(Model&&) noexcept = default;
 Model::~Model() = default;
 
 Result<Model> Model::Load(const char* path, const LoadOptions& options) {
+  if (path == nullptr) return Fail(options.log, Status::kInvalidArgument, "path: is null");
   auto data = MakeUnique<ModelData>();
   if (data == nullptr) return Fail(options.log, Status::kOutOfMemory, "%s: no memory to load it", path);
   SMX_ASSIGN_OR_RETURN(MappedFile mapping, MappedFile::Open(path, options.log));
