@@ -1,9 +1,9 @@
 // Model files that are damaged, or sound and yet wrong: what Model::FromMemory says of each.
 
+#include <doctest/doctest.h>
+
 #include <cmath>
 #include <limits>
-
-#include <doctest/doctest.h>
 
 #include "model_writer.h"
 #include "support/model_bytes.h"
@@ -37,12 +37,17 @@ void CheckLoads(const Loaded& loaded, Status status, const std::string& word) {
   CHECK(Holds(loaded.log, word));
 }
 
-/// Loads the golden case `name` after `change` to what goes into its file.
+/// The golden case `name` after `change` to what goes into its file.
 template <typename Change>
-Loaded LoadChanged(const std::string& name, Change change) {
+ModelBytes Changed(const std::string& name, Change change) {
   ModelContent content = ContentOf(name);
   change(&content);
-  return ModelBytes(SerializeModel(content, WeightsType::kInt8)).Load();
+  return ModelBytes(SerializeModel(content, WeightsType::kInt8));
+}
+
+template <typename Change>
+Loaded LoadChanged(const std::string& name, Change change) {
+  return Changed(name, change).Load();
 }
 
 /// Loads the linear model after a field of its configuration became `value`.
@@ -99,8 +104,8 @@ TEST_CASE("model file: every flipped byte of the header is refused, but a newer 
         CHECK(loaded.status == Status::kOk);
         continue;
       }
-      const bool is_version = i == offsetof(schema::FileHeader, format_major) ||
-                              i == offsetof(schema::FileHeader, format_major) + 1;
+      const bool is_version =
+          i == offsetof(schema::FileHeader, format_major) || i == offsetof(schema::FileHeader, format_major) + 1;
       CHECK(loaded.status == (is_version ? Status::kUnsupported : Status::kInvalidModel));
       CHECK(!loaded.log.empty());
     }
@@ -229,7 +234,10 @@ TEST_CASE("model file: a configuration of experts out of range is refused") {
 TEST_CASE("model file: a table of experts is there exactly when a layer has experts") {
   CheckLoads(LoadChanged("sparse_mixer", [](ModelContent* c) { c->config.experts.reset(); }), Status::kInvalidModel,
              "experts");
-  CheckLoads(LoadChanged("linear", [](ModelContent* c) { c->config.experts = {4, 64, 1.0, 4, 4096}; }),
+  CheckLoads(LoadChanged("linear",
+                         [](ModelContent* c) {
+                           c->config.experts = {4, 64, 1.0, 4, 4096};
+                         }),
              Status::kInvalidModel, "experts");
 }
 
@@ -248,9 +256,9 @@ TEST_CASE("model file: missing, surplus, renamed, doubled and unsorted tensors a
              Status::kInvalidModel, "tensors");
   CheckLoads(LoadChanged("linear", [](ModelContent* c) { ParameterOf(c, kPooler)->name = "encoder/pooler/kernal"; }),
              Status::kInvalidModel, kPooler);
-  CheckLoads(LoadChanged("linear",
-                         [](ModelContent* c) { c->checkpoint.parameters.push_back(*ParameterOf(c, kPooler)); }),
-             Status::kInvalidModel, kPooler);
+  CheckLoads(
+      LoadChanged("linear", [](ModelContent* c) { c->checkpoint.parameters.push_back(*ParameterOf(c, kPooler)); }),
+      Status::kInvalidModel, kPooler);
   const ModelBytes file = LinearModel();
   const_cast<uint8_t*>(file.model().tensors()->Get(0)->name()->Data())[0] = 'z';
   CheckLoads(file.LoadRehashed(), Status::kInvalidModel, "order");
@@ -307,7 +315,7 @@ TEST_CASE("model file: segments that lie elsewhere than the rule says are refuse
 TEST_CASE("model file: a scale that is no positive normal number is refused") {
   const ModelBytes file = LinearModel();
   const schema::Tensor& tensor = file.tensor(kHidden);
-  const float scales[] = {0.0f,     -1.0f, std::nanf(""), HUGE_VALF, -HUGE_VALF, std::numeric_limits<float>::denorm_min(),
+  const float scales[] = {0.0f,   -1.0f, std::nanf(""), HUGE_VALF, -HUGE_VALF, std::numeric_limits<float>::denorm_min(),
                           1e-39f, -0.0f};
   for (const float scale : scales) {
     CAPTURE(scale);
@@ -345,25 +353,14 @@ TEST_CASE("model file: what is not built is unsupported, by its name") {
     file.Set(file.tensor(kHidden), schema::Tensor::VT_TYPE, type);
     CheckLoads(file.LoadRehashed(), Status::kUnsupported, schema::EnumNameTensorType(type));
   }
-  const ModelBytes erf(SerializeModel(
-      [] {
-        ModelContent content = ContentOf("linear");
-        content.config.padding = schema::Padding_MASKED;
-        return content;
-      }(),
-      WeightsType::kInt8));
+  // A byte of value 1 to read the activation from.
+  const ModelBytes erf = Changed("linear", [](ModelContent* c) { c->config.padding = schema::Padding_MASKED; });
   erf.Alias(*erf.model().config(), schema::Config::VT_ACTIVATION, schema::Config::VT_PADDING);
   CheckLoads(erf.LoadRehashed(), Status::kUnsupported, "GELU_ERF");
 }
 
 TEST_CASE("model file: tasks and routings that are not built are unsupported, by their names") {
-  const ModelBytes tasks(SerializeModel(
-      [] {
-        ModelContent content = ContentOf("linear");
-        content.config.is_regression = true;
-        return content;
-      }(),
-      WeightsType::kInt8));
+  const ModelBytes tasks = Changed("linear", [](ModelContent* c) { c->config.is_regression = true; });
   for (const auto task : {schema::TaskKind_MULTI_LABEL, schema::TaskKind_EMBEDDING, schema::TaskKind_TOKEN_LABELS,
                           schema::TaskKind_MASKED_TOKENS}) {
     tasks.Set(*tasks.model().config(), schema::Config::VT_TASK, task);
@@ -371,9 +368,8 @@ TEST_CASE("model file: tasks and routings that are not built are unsupported, by
   }
   tasks.Set(*tasks.model().config(), schema::Config::VT_TASK, schema::TaskKind_REGRESSION);
   CheckLoads(tasks.LoadRehashed(), Status::kInvalidModel, "REGRESSION");  // of three classes
-  ModelContent content = ContentOf("sparse_mixer");
-  content.config.experts->num_experts = 1;  // a byte of value 1 to read the routing from
-  const ModelBytes routing(SerializeModel(content, WeightsType::kInt8));
+  // A byte of value 1 to read the routing from.
+  const ModelBytes routing = Changed("sparse_mixer", [](ModelContent* c) { c->config.experts->num_experts = 1; });
   routing.Alias(*routing.model().config()->experts(), schema::Experts::VT_ROUTING, schema::Experts::VT_NUM_EXPERTS);
   CheckLoads(routing.LoadRehashed(), Status::kUnsupported, "TOKENS_CHOOSE");
 }

@@ -1,0 +1,114 @@
+// smx bench: what it reports, as far as it does not depend on the clock.
+
+#include <doctest/doctest.h>
+
+#include "support/models.h"
+#include "support/programs.h"
+
+using nlohmann::json;
+using smx::tests::CheckRefused;
+using smx::tests::Holds;
+using smx::tests::ReadFile;
+using smx::tests::RunSmx;
+using smx::tests::ShippedModel;
+using smx::tests::SmxJson;
+using smx::tests::SmxOut;
+using smx::tests::TemporaryFolder;
+
+TEST_CASE("bench: --json has every key of the contract") {
+  const json object = SmxJson({"bench", ShippedModel(), "--repeat", "5", "--json"});
+  const json& latency = object.at("latency_us");
+  CHECK(latency.at("min").get<double>() >= 0);
+  CHECK(latency.at("median").get<double>() >= latency.at("min").get<double>());
+  CHECK(latency.at("p95").get<double>() >= latency.at("median").get<double>());
+  for (const char* key : {"load_us", "first_run_us", "arena_bytes", "weights_bytes", "packed_bytes", "peak_rss_bytes",
+                          "macs", "macs_dense"}) {
+    CAPTURE(key);
+    CHECK(object.at(key).is_number());
+    CHECK(object.at(key).get<double>() >= 0);
+  }
+  CHECK(object.at("isa").is_string());
+  CHECK(!object.at("isa").get<std::string>().empty());
+  CHECK(Holds(object.at("model").get<std::string>(), "shipped"));
+  CHECK(object.at("length") == 64);  // the model's maximum
+  CHECK(object.at("batch") == 1);
+  CHECK(object.at("threads") == 1);
+}
+
+TEST_CASE("bench: sizes are those that inspect tells and the process must hold") {
+  const json bench = SmxJson({"bench", ShippedModel(), "--repeat", "1", "--json"});
+  const json inspect = SmxJson({"inspect", ShippedModel(), "--json"});
+  CHECK(bench.at("weights_bytes") == inspect.at("weights_bytes"));
+  CHECK(bench.at("arena_bytes") == inspect.at("arena_bytes"));
+  CHECK(bench.at("arena_bytes").get<uint64_t>() > 64 * 192 * 4);  // the rows of the widest layer at the very least
+  CHECK(bench.at("peak_rss_bytes").get<uint64_t>() > bench.at("arena_bytes").get<uint64_t>());
+}
+
+TEST_CASE("bench: --length, --batch and --threads are used and reported") {
+  const json object =
+      SmxJson({"bench", ShippedModel(), "--length", "16", "--batch", "3", "--threads", "2", "--repeat", "2", "--json"});
+  CHECK(object.at("length") == 16);
+  CHECK(object.at("batch") == 3);
+  CHECK(object.at("threads") == 2);
+  const json whole = SmxJson({"bench", ShippedModel(), "--repeat", "1", "--json"});
+  const json part = SmxJson({"bench", ShippedModel(), "--repeat", "1", "--length", "16", "--json"});
+  CHECK(part.at("macs").get<uint64_t>() < whole.at("macs").get<uint64_t>());  // masked: cost follows the length
+}
+
+TEST_CASE("bench: multiply-adds never exceed those of a dense run") {
+  for (const char* length : {"2", "16", "64"}) {
+    CAPTURE(length);
+    const json object = SmxJson({"bench", ShippedModel(), "--repeat", "1", "--length", length, "--json"});
+    CHECK(object.at("macs").get<uint64_t>() > 0);
+    CHECK(object.at("macs").get<uint64_t>() <= object.at("macs_dense").get<uint64_t>());
+  }
+}
+
+TEST_CASE("bench: --trace writes a trace of events with names, starts and durations") {
+  const TemporaryFolder folder;
+  SmxOut({"bench", ShippedModel(), "--repeat", "2", "--trace", folder.Path("trace.json")});
+  const json trace = json::parse(ReadFile(folder.Path("trace.json")));
+  const json& events = trace.is_array() ? trace : trace.at("traceEvents");
+  REQUIRE(events.size() >= 4);  // one per layer at least
+  for (const json& event : events) {
+    CHECK(!event.at("name").get<std::string>().empty());
+    CHECK(event.at("ph") == "X");
+    CHECK(event.at("ts").get<double>() >= 0);
+    CHECK(event.at("dur").get<double>() >= 0);
+    CHECK(event.at("pid").is_number());
+    CHECK(event.at("tid").is_number());
+  }
+  CHECK(folder.List() == std::vector<std::string>{"trace.json"});
+}
+
+TEST_CASE("bench: a trace that cannot be written is exit code 5") {
+  const TemporaryFolder folder;
+  const std::string trace = folder.Path("no/such/folder/trace.json");
+  const smx::tests::ProcessResult result = RunSmx({"bench", ShippedModel(), "--repeat", "1", "--trace", trace});
+  CHECK(result.exit_code == 5);
+  CHECK(Holds(result.err, trace));
+}
+
+TEST_CASE("bench: plain output names latency and arena; a model without a tokenizer will do") {
+  const TemporaryFolder folder;
+  const std::string out = SmxOut({"bench", smx::tests::GoldenModel(folder, "sparse_mixer"), "--repeat", "1"});
+  for (const char* word : {"latency", "arena", "weights"}) {
+    CAPTURE(word);
+    CHECK(Holds(out, word));
+  }
+}
+
+TEST_CASE("bench: usage errors are exit code 2, and help holds examples") {
+  CheckRefused(RunSmx({"bench"}), 2, {"model"});
+  CheckRefused(RunSmx({"bench", ShippedModel(), "--length", "0"}), 2, {"--length"});
+  CheckRefused(RunSmx({"bench", ShippedModel(), "--length", "65"}), 2, {"--length", "65", "64"});
+  CheckRefused(RunSmx({"bench", ShippedModel(), "--batch", "0"}), 2, {"--batch"});
+  CheckRefused(RunSmx({"bench", ShippedModel(), "--repeat", "0"}), 2, {"--repeat"});
+  CheckRefused(RunSmx({"bench", ShippedModel(), "--threads", "many"}), 2, {"--threads", "many"});
+  const std::string help = SmxOut({"bench", "--help"});
+  for (const char* word :
+       {"Example", "smx bench model.smx", "--length", "--batch", "--threads", "--repeat", "--trace"}) {
+    CAPTURE(word);
+    CHECK(Holds(help, word));
+  }
+}
