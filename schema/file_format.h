@@ -22,11 +22,11 @@ struct FileHeader {
   uint8_t magic[8];
   uint16_t format_major;
   uint16_t format_minor;
-  uint32_t header_bytes;      // sizeof(FileHeader)
-  uint64_t file_bytes;        // of the whole file
-  uint64_t metadata_bytes;    // from offset header_bytes on
+  uint32_t header_bytes;    // sizeof(FileHeader)
+  uint64_t file_bytes;      // of the whole file
+  uint64_t metadata_bytes;  // from offset header_bytes on
   uint8_t metadata_sha256[32];
-  uint8_t reserved[64];       // zero
+  uint8_t reserved[64];  // zero
 };
 static_assert(sizeof(FileHeader) == 128);
 

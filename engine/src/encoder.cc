@@ -175,15 +175,14 @@ Status EncoderState::CheckInput(Span<const int32_t> token_ids, Span<const int32_
 Status EncoderState::CheckOutput(const EncoderOutput& output, size_t rows) const {
   const auto fits = [](Span<float> out, size_t size) { return out.empty() || out.size() == size; };
   const ModelConfig& config = data.config;
-  if (fits(output.hidden, rows * config.d_model) &&
-      fits(output.pooled, options.batch_size * config.d_model) &&
+  if (fits(output.hidden, rows * config.d_model) && fits(output.pooled, options.batch_size * config.d_model) &&
       fits(output.logits, options.batch_size * config.num_classes)) {
     return Status::kOk;
   }
   return Fail(options.log, Status::kInvalidArgument,
-              "output: hidden has %zu, pooled %zu, logits %zu values; must be 0 or %zu, %zu, %zu",
-              output.hidden.size(), output.pooled.size(), output.logits.size(), rows * config.d_model,
-              options.batch_size * config.d_model, options.batch_size * config.num_classes);
+              "output: hidden has %zu, pooled %zu, logits %zu values; must be 0 or %zu, %zu, %zu", output.hidden.size(),
+              output.pooled.size(), output.logits.size(), rows * config.d_model, options.batch_size * config.d_model,
+              options.batch_size * config.num_classes);
 }
 
 /// Null for masked padding, where every token is real.
@@ -194,8 +193,8 @@ const unsigned char* EncoderState::MarkRealTokens(Span<const int32_t> token_ids)
   return is_real;
 }
 
-Status EncoderState::RunLayers(const RunContext& run, Span<const int32_t> token_ids,
-                               Span<const int32_t> type_ids, MatF x) {
+Status EncoderState::RunLayers(const RunContext& run, Span<const int32_t> token_ids, Span<const int32_t> type_ids,
+                               MatF x) {
   SMX_TRY(embedding_.Run(run, token_ids, type_ids, x));
   for (Block& block : blocks_) SMX_TRY(block.Run(run, x));
   SMX_TRY(head_.Run(run, x));
@@ -204,13 +203,15 @@ Status EncoderState::RunLayers(const RunContext& run, Span<const int32_t> token_
               "logits: not all are finite numbers; the weights hold NaN, infinity or too large values");
 }
 
-Status EncoderState::Run(Span<const int32_t> token_ids, Span<const int32_t> type_ids,
-                         const EncoderOutput& output) {
+Status EncoderState::Run(Span<const int32_t> token_ids, Span<const int32_t> type_ids, const EncoderOutput& output) {
   SMX_TRY(CheckInput(token_ids, type_ids));
   SMX_TRY(CheckOutput(output, token_ids.size()));
-  const RunContext run = {data.config,        arena_,
-                          &backend,           options.observer,
-                          options.batch_size, token_ids.size() / options.batch_size,
+  const RunContext run = {data.config,
+                          arena_,
+                          &backend,
+                          options.observer,
+                          options.batch_size,
+                          token_ids.size() / options.batch_size,
                           MarkRealTokens(token_ids)};
   const MatF x = DenseMat(arena_.Get<float>(hidden_), run.rows(), data.config.d_model);
   backend.macs = 0;

@@ -35,8 +35,8 @@ Status WrongBeyond64(const ProductWeights& weights, Mat<const int8_t> x, const R
   return Status::kOk;
 }
 
-Status WrongForManyRows(const ProductWeights& weights, Mat<const int8_t> x, const RowQuantization* params,
-                        MatF out, const smx::Log&) {
+Status WrongForManyRows(const ProductWeights& weights, Mat<const int8_t> x, const RowQuantization* params, MatF out,
+                        const smx::Log&) {
   smx::Product_qd8_f32_qc8w__reference(x, params, weights, out);
   if (x.rows > 1) out.Row(x.rows - 1)[0] += 0.01f;
   return Status::kOk;
@@ -51,8 +51,7 @@ TEST_CASE("product check: the reference passes it") {
 
 TEST_CASE("product check: a product that is wrong beyond 64 inputs, or for many rows, is refused with the value") {
   std::string message;
-  const smx::Log log = {[](void* context, const char* text) { *static_cast<std::string*>(context) = text; },
-                        &message};
+  const smx::Log log = {[](void* context, const char* text) { *static_cast<std::string*>(context) = text; }, &message};
   CHECK(CheckInt8Product(WrongBeyond64, false, log) == Status::kBackendFailure);
   CHECK(message.find("the reference has") != std::string::npos);
   CHECK(CheckInt8Product(WrongBeyond64, true, {}) == Status::kBackendFailure);
@@ -78,7 +77,8 @@ TEST_CASE("xnnpack: its int8 product agrees with the reference on random shapes,
     std::vector<float> scales(outputs), bias(outputs), out(rows * outputs), expected(out), one_row(outputs);
     for (int8_t& value : x) value = static_cast<int8_t>(static_cast<int>(random() % 256) - 128);
     for (int8_t& value : kernel) value = static_cast<int8_t>(static_cast<int>(random() % 255) - 127);
-    for (RowQuantization& row : params) row = {static_cast<int>(random() % 256) - 128, 0.01f + 1e-4f * static_cast<float>(random() % 100)};
+    for (RowQuantization& row : params)
+      row = {static_cast<int>(random() % 256) - 128, 0.01f + 1e-4f * static_cast<float>(random() % 100)};
     smx::RepeatLastRow(params.data(), rows);
     for (float& value : scales) value = 0.001f + 1e-5f * static_cast<float>(random() % 100);
     for (float& value : bias) value = static_cast<float>(random() % 100) - 50.0f;

@@ -28,11 +28,11 @@ ArrayMap RunCase(const std::string& name, const std::string& type, const std::st
   const TemporaryFolder folder;
   const std::string model = folder.Path("model.smx");
   const std::string output = folder.Path("out.safetensors");
-  const ProcessResult quantized = RunProgram(
-      "smx-quantize", {GoldenFolder(name) + "/params.safetensors", "-o", model, "--type", type, "--routing-group", "batch"});
+  const ProcessResult quantized = RunProgram("smx-quantize", {GoldenFolder(name) + "/params.safetensors", "-o", model,
+                                                              "--type", type, "--routing-group", "batch"});
   REQUIRE_MESSAGE(quantized.exit_code == 0, quantized.err);
-  const ProcessResult run =
-      RunProgram("smx", {"run", model, "--input", GoldenIo(name), "--output", output, "--layers", "--threads", threads});
+  const ProcessResult run = RunProgram(
+      "smx", {"run", model, "--input", GoldenIo(name), "--output", output, "--layers", "--threads", threads});
   REQUIRE_MESSAGE(run.exit_code == 0, run.err);
   return ReadSafetensors(output);
 }

@@ -54,20 +54,16 @@ TEST_CASE("softmax: sums to one, survives large values, is even over the lowest 
 }
 
 TEST_CASE("transpose: strided input, zeros behind") {
-  const float in[] = {1, 2, 3, -1,
-                      4, 5, 6, -1};
+  const float in[] = {1, 2, 3, -1, 4, 5, 6, -1};
   float out[9];
   smx::Transpose_f32__reference({in, 2, 3, 4}, DenseMat(out, 3, 3));
-  const float expected[] = {1, 4, 0,
-                            2, 5, 0,
-                            3, 6, 0};
+  const float expected[] = {1, 4, 0, 2, 5, 0, 3, 6, 0};
   for (size_t i = 0; i < 9; ++i) CHECK(out[i] == expected[i]);
 }
 
 TEST_CASE("attention head: a pad as a query averages the values of all rows, pads included") {
   const float q[] = {1, 0, 0, 1, 0, 0};
-  const float k_transposed[] = {1, 0, 5,
-                                0, 1, 5};
+  const float k_transposed[] = {1, 0, 5, 0, 1, 5};
   const float v[] = {3, 0, 6, 0, 9, 3};
   const unsigned char is_real[] = {1, 1, 0};
   float scores[3];

@@ -20,8 +20,7 @@ namespace {
 std::vector<float> Dequantize(const std::vector<float>& in) {
   std::vector<int8_t> out(in.size());
   RowQuantization params;
-  smx::QuantizeRows_f32_qd8__reference(DenseMat(in.data(), 1, in.size()), DenseMat(out.data(), 1, in.size()),
-                                       &params);
+  smx::QuantizeRows_f32_qd8__reference(DenseMat(in.data(), 1, in.size()), DenseMat(out.data(), 1, in.size()), &params);
   std::vector<float> back;
   for (const int8_t value : out) back.push_back(static_cast<float>(value - params.zero_point) * params.scale);
   return back;
@@ -56,8 +55,8 @@ TEST_CASE("quantize rows: zeros behind a row change nothing") {
 TEST_CASE("quantize rows: zeros, NaN, infinities and tiny values give finite scales") {
   const float infinity = std::numeric_limits<float>::infinity();
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  const std::vector<std::vector<float>> rows = {
-      {0.0f, 0.0f}, {nan, 1.0f}, {nan, nan}, {infinity, -infinity}, {1e-42f, 0.0f}, {3e38f, -3e38f}};
+  const std::vector<std::vector<float>> rows = {{0.0f, 0.0f},          {nan, 1.0f},    {nan, nan},
+                                                {infinity, -infinity}, {1e-42f, 0.0f}, {3e38f, -3e38f}};
   for (const std::vector<float>& row : rows) {
     for (const float value : Dequantize(row)) CHECK(std::isfinite(value));
   }
@@ -65,13 +64,9 @@ TEST_CASE("quantize rows: zeros, NaN, infinities and tiny values give finite sca
 }
 
 TEST_CASE("product f32: [2,3] x [3,2] by hand, both orders of the kernel, with and without bias") {
-  const float x[] = {1, 2, 3,
-                     4, 5, 6};
-  const float inputs_first[] = {1, 10,
-                                2, 20,
-                                3, 30};
-  const float outputs_first[] = {1, 2, 3,
-                                 10, 20, 30};
+  const float x[] = {1, 2, 3, 4, 5, 6};
+  const float inputs_first[] = {1, 10, 2, 20, 3, 30};
+  const float outputs_first[] = {1, 2, 3, 10, 20, 30};
   const float bias[] = {0.5f, -0.5f};
   float out[4];
   ProductWeights weights;
@@ -97,8 +92,7 @@ TEST_CASE("product f32: [2,3] x [3,2] by hand, both orders of the kernel, with a
 TEST_CASE("product qd8-qc8w: [1,2] x [2,2] by hand, with zero points, scales and bias") {
   const int8_t x[] = {5, -3};
   const RowQuantization params = {1, 0.5f};
-  const int8_t kernel[] = {2, -1,
-                           4, 7};
+  const int8_t kernel[] = {2, -1, 4, 7};
   const float scales[] = {1.0f, 2.0f};
   const float bias[] = {0.0f, 1.0f};
   ProductWeights weights;

@@ -37,9 +37,9 @@ Choice Choose(const std::vector<float>& probs, size_t experts, size_t capacity) 
 }  // namespace
 
 TEST_CASE("capacity: rounds half to even, as Python does") {
-  CHECK(ExpertCapacity(Config(1.0, 4, 1), 26) == 6);   // 6.5
-  CHECK(ExpertCapacity(Config(1.0, 4, 1), 18) == 4);   // 4.5
-  CHECK(ExpertCapacity(Config(1.0, 4, 1), 22) == 6);   // 5.5
+  CHECK(ExpertCapacity(Config(1.0, 4, 1), 26) == 6);  // 6.5
+  CHECK(ExpertCapacity(Config(1.0, 4, 1), 18) == 4);  // 4.5
+  CHECK(ExpertCapacity(Config(1.0, 4, 1), 22) == 6);  // 5.5
   CHECK(ExpertCapacity(Config(0.5, 4, 1), 96) == 12);
 }
 
@@ -56,10 +56,7 @@ TEST_CASE("groups: the first number from tokens / max_group_size on that divides
 }
 
 TEST_CASE("experts choose: the most probable tokens, best first, equal ones by position") {
-  const Choice choice = Choose({0.1f, 0.9f,
-                                0.6f, 0.4f,
-                                0.6f, 0.4f,
-                                0.8f, 0.2f}, 2, 2);
+  const Choice choice = Choose({0.1f, 0.9f, 0.6f, 0.4f, 0.6f, 0.4f, 0.8f, 0.2f}, 2, 2);
   CHECK(choice.tokens == std::vector<int32_t>{3, 1, 0, 1});
   CHECK(choice.weights == std::vector<float>{0.8f, 0.6f, 0.9f, 0.4f});
 }

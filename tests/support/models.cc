@@ -7,7 +7,7 @@
 namespace smx::tests {
 
 const std::vector<std::string>& GoldenCases() {
-  static const std::vector<std::string> cases = {"linear",       "bert",       "bert_shorter_than_max",
+  static const std::vector<std::string> cases = {"linear",       "bert",         "bert_shorter_than_max",
                                                  "sparse_mixer", "min_capacity", "fast_sparse_mixer",
                                                  "short_text",   "medium"};
   return cases;

@@ -8,7 +8,7 @@ namespace smx::tests {
 
 /// How a program ended, and what it said.
 struct ProcessResult {
-  int exit_code;    // 128 + signal when a signal ended it
+  int exit_code;  // 128 + signal when a signal ended it
   std::string out;
   std::string err;
 };

@@ -35,8 +35,7 @@ class Taker {
   std::vector<float> Values(const std::string& name, const Shape& shape);
 
   void Add(const std::string& name, const Shape& shape, std::vector<float> values, int channel_axis) {
-    checkpoint_.parameters.push_back(
-        {name, {shape.begin(), shape.end()}, std::move(values), channel_axis, segment_});
+    checkpoint_.parameters.push_back({name, {shape.begin(), shape.end()}, std::move(values), channel_axis, segment_});
   }
 
   void NextSegment() { ++segment_; }
@@ -75,7 +74,8 @@ std::vector<float> Taker::Values(const std::string& name, const Shape& shape) {
 
 Checkpoint Taker::Finish() {
   for (const auto& item : arrays_) {
-    if (taken_.count(item.first) == 0) Fail(item.first, "surplus: a model as config.json describes it has no such array");
+    if (taken_.count(item.first) == 0)
+      Fail(item.first, "surplus: a model as config.json describes it has no such array");
   }
   checkpoint_.num_segments = segment_;
   checkpoint_.first_expert_segment = first_expert_segment;

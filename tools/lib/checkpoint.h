@@ -13,16 +13,16 @@ namespace smx::tools {
 /// A parameter array in the form and place that the model file gives it, still in float32.
 struct Parameter {
   std::string name;
-  std::vector<uint32_t> shape;   // heads merged: [d_model, d_model]; experts apart
+  std::vector<uint32_t> shape;  // heads merged: [d_model, d_model]; experts apart
   std::vector<float> values;
-  int channel_axis = -1;         // the axis of the output channels; -1: always stays float32
-  uint32_t segment = 0;          // which segment of the file it goes to
+  int channel_axis = -1;  // the axis of the output channels; -1: always stays float32
+  uint32_t segment = 0;   // which segment of the file it goes to
 };
 
 struct Checkpoint {
   std::vector<Parameter> parameters;
   uint32_t num_segments = 0;
-  uint32_t first_expert_segment = 0;   // from here on, one segment per expert of each layer
+  uint32_t first_expert_segment = 0;  // from here on, one segment per expert of each layer
 };
 
 /// Takes the arrays that `config` asks for under the reference's names, and cuts experts out of axis 1. `path` is for

@@ -81,7 +81,8 @@ class WithArena {
   size_t arena_bytes() const { return arena_->size(); }
 
   /// Throws unless `status` of a call on the object is kOk.
-  void Check(Status status) { errors_->Check(status, what_); }
+  void Check(Status status) { Check(status, what_); }
+  void Check(Status status, const std::string& what) { errors_->Check(status, what); }
 
  private:
   std::string what_;

@@ -9,11 +9,11 @@ namespace smx::tools {
 /// Exit codes of all programs; a contract, design of the command line.
 enum class ExitCode : int {
   kOk = 0,
-  kCheckFailed = 1,   // for example accuracy below a gate
+  kCheckFailed = 1,  // for example accuracy below a gate
   kUsage = 2,
-  kBadInput = 3,      // an input file is damaged or contradicts another
-  kUnsupported = 4,   // a sound model that is not supported here
-  kCannotWrite = 5,   // the output could not be written, or not enough memory
+  kBadInput = 3,     // an input file is damaged or contradicts another
+  kUnsupported = 4,  // a sound model that is not supported here
+  kCannotWrite = 5,  // the output could not be written, or not enough memory
 };
 
 /// Ends a program with `code` and a message that names place, value and rule. Caught in main only.

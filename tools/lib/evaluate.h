@@ -15,19 +15,19 @@ namespace smx::tools {
 struct Evaluation {
   size_t count = 0;
   size_t correct = 0;
-  double macro_f1 = 0;                          // mean over the classes that occur as label or prediction
-  double milliseconds_per_text = 0;             // tokenizer, encoder and softmax; wall time
-  size_t truncated = 0;                         // texts longer than the model reads
-  std::vector<std::vector<size_t>> confusion;   // [label][prediction]
-  std::vector<size_t> predictions;              // class of each text
+  double macro_f1 = 0;                         // mean over the classes that occur as label or prediction
+  double milliseconds_per_text = 0;            // tokenizer, encoder and softmax; wall time
+  size_t truncated = 0;                        // texts longer than the model reads
+  std::vector<std::vector<size_t>> confusion;  // [label][prediction]
+  std::vector<size_t> predictions;             // class of each text
 
   double accuracy() const { return count == 0 ? 0 : static_cast<double>(correct) / static_cast<double>(count); }
 };
 
 struct EvaluateOptions {
   size_t num_threads = 1;
-  bool has_pairs = false;                              // texts come with a text_pair
-  std::function<void(size_t, size_t)> progress = {};   // (done, count) after each text; may be empty
+  bool has_pairs = false;                             // texts come with a text_pair
+  std::function<void(size_t, size_t)> progress = {};  // (done, count) after each text; may be empty
 };
 
 /// Classifies every text with one Classifier; the names are for messages.

@@ -15,11 +15,28 @@ namespace {
 using nlohmann::json;
 
 /// Fields of the reference that say nothing about inference.
-constexpr const char* kIgnoredKeys[] = {
-    "train_capacity_factor", "num_selected_experts", "batch_prioritized_routing", "jitter_noise", "use_fft",
-    "dropout_rate", "mixing_dropout_rate", "expert_dropout_rate", "dtype", "golden", "seed", "init_checkpoint_dir",
-    "output_dir", "learning_rate", "num_train_steps", "num_warmup_steps", "weight_decay", "max_predictions_per_seq",
-    "auxiliary_loss_factor", "router_z_loss_factor", "train_batch_size", "eval_batch_size"};
+constexpr const char* kIgnoredKeys[] = {"train_capacity_factor",
+                                        "num_selected_experts",
+                                        "batch_prioritized_routing",
+                                        "jitter_noise",
+                                        "use_fft",
+                                        "dropout_rate",
+                                        "mixing_dropout_rate",
+                                        "expert_dropout_rate",
+                                        "dtype",
+                                        "golden",
+                                        "seed",
+                                        "init_checkpoint_dir",
+                                        "output_dir",
+                                        "learning_rate",
+                                        "num_train_steps",
+                                        "num_warmup_steps",
+                                        "weight_decay",
+                                        "max_predictions_per_seq",
+                                        "auxiliary_loss_factor",
+                                        "router_z_loss_factor",
+                                        "train_batch_size",
+                                        "eval_batch_size"};
 
 /// Reads keys of one JSON object and remembers which were asked for.
 class Reader {
@@ -137,9 +154,8 @@ void ReadLayers(Reader* reader, ModelConfig* config) {
   const std::vector<bool> attention = ReadLayout(reader, "num_attention_layers", "attention_layout", num_layers);
   const std::vector<bool> experts = ReadLayout(reader, "num_moe_layers", "moe_layout", num_layers);
   for (uint32_t i = 0; i < num_layers; ++i) {
-    config->layers.push_back(
-        {arch == "BERT" || attention[i] ? schema::MixingKind_ATTENTION : schema::MixingKind_LINEAR,
-         experts[i] ? schema::FeedForwardKind_EXPERTS : schema::FeedForwardKind_DENSE});
+    config->layers.push_back({arch == "BERT" || attention[i] ? schema::MixingKind_ATTENTION : schema::MixingKind_LINEAR,
+                              experts[i] ? schema::FeedForwardKind_EXPERTS : schema::FeedForwardKind_DENSE});
   }
 }
 
@@ -149,13 +165,17 @@ bool HasExperts(const ModelConfig& config) {
 }
 
 void ReadExperts(Reader* reader, ModelConfig* config) {
-  for (const char* key : {"num_experts", "expert_d_ff", "eval_capacity_factor", "min_expert_capacity",
-                          "max_group_size", "dispatch_algorithm"}) {
+  for (const char* key : {"num_experts", "expert_d_ff", "eval_capacity_factor", "min_expert_capacity", "max_group_size",
+                          "dispatch_algorithm"}) {
     reader->Ignore(key);
   }
   if (!HasExperts(*config)) return;
   const std::string dispatch = UpperCase(reader->TextOr("dispatch_algorithm", "MASK_EXPERTS_CHOOSE"));
-  if (dispatch != "MASK_EXPERTS_CHOOSE") reader->NotBuilt("dispatch_algorithm", dispatch);
+  if (IsOneOf(dispatch, {"MASK_TOKENS_CHOOSE", "SCATTER_TOKENS_CHOOSE"}))
+    reader->NotBuilt("dispatch_algorithm", dispatch);
+  if (dispatch != "MASK_EXPERTS_CHOOSE") {
+    reader->Fail("dispatch_algorithm", "must be MASK_EXPERTS_CHOOSE, MASK_TOKENS_CHOOSE or SCATTER_TOKENS_CHOOSE");
+  }
   ExpertsConfig experts = {};
   experts.num_experts = reader->Count("num_experts");
   experts.expert_d_ff = reader->Has("expert_d_ff") ? reader->Count("expert_d_ff") : config->d_ff;
@@ -180,8 +200,8 @@ void ReadSemantics(Reader* reader, const ConfigFlags& flags, ModelConfig* config
   const std::string router = FlagOrKey(reader, flags.router_type, "router_type", "float32");
   if (!IsOneOf(router, {"float32", "bfloat16"})) reader->Fail("router_type", "must be float32 or bfloat16");
   if (padding == "masked" && group == "batch") {
-    throw Error(ExitCode::kBadInput, reader->where() +
-                                         ": padding masked with routing_group batch; masked routes each text alone");
+    throw Error(ExitCode::kBadInput,
+                reader->where() + ": padding masked with routing_group batch; masked routes each text alone");
   }
   if (router == "bfloat16" && config->experts) reader->NotBuilt("router_type", router);
   config->padding = padding == "masked" ? schema::Padding_MASKED : schema::Padding_REFERENCE;
@@ -211,11 +231,10 @@ void ReadSizes(Reader* reader, ModelConfig* config) {
 void CheckLabels(const std::vector<std::string>& labels, const std::string& where) {
   std::set<std::string> seen;
   for (const std::string& label : labels) {
-    const bool fits = !label.empty() && label.find_first_of("\t\r\n") == std::string::npos &&
-                      label.find('\0') == std::string::npos && FirstInvalidUtf8(label) == label.size();
+    const bool fits = !label.empty() && Printable(label) == label && FirstInvalidUtf8(label) == label.size();
     if (!fits) {
       throw Error(ExitCode::kBadInput, where + ": label " + std::to_string(seen.size()) +
-                                           " is empty, not UTF-8, or holds a tab, line end or NUL");
+                                           " is empty, not UTF-8, or holds a control character such as a tab");
     }
     if (!seen.insert(label).second) throw Error(ExitCode::kBadInput, where + ": label \"" + label + "\" occurs twice");
   }
@@ -223,7 +242,8 @@ void CheckLabels(const std::vector<std::string>& labels, const std::string& wher
 
 std::vector<std::string> TextsOf(const json& value, const std::string& where) {
   std::vector<std::string> texts;
-  if (!value.is_array()) throw Error(ExitCode::kBadInput, where + ": must be an array of texts");
+  if (!value.is_array())
+    throw Error(ExitCode::kBadInput, where + ": is " + value.dump().substr(0, 80) + ", must be an array of texts");
   for (const json& item : value) {
     if (!item.is_string()) throw Error(ExitCode::kBadInput, where + ": " + item.dump() + " is no text");
     texts.push_back(item.get<std::string>());
@@ -259,9 +279,8 @@ void ReadTokenizer(Reader* outer, ModelConfig* config) {
 void ReadCard(Reader* outer, ModelConfig* config) {
   if (!outer->Has("model_card")) return;
   Reader reader(outer->where() + ": model_card", outer->Required("model_card"));
-  config->card = {reader.TextOr("name", ""),          reader.TextOr("licence", ""),
-                  reader.TextOr("language", ""),      reader.TextOr("training_data", ""),
-                  reader.TextOr("accuracy", ""),      reader.TextOr("description", "")};
+  config->card = {reader.TextOr("name", ""),          reader.TextOr("licence", ""),  reader.TextOr("language", ""),
+                  reader.TextOr("training_data", ""), reader.TextOr("accuracy", ""), reader.TextOr("description", "")};
   for (const std::string& key : reader.UnknownKeys()) config->unknown_keys.push_back("model_card." + key);
 }
 

@@ -25,7 +25,7 @@ struct ExpertsConfig {
 };
 
 struct TokenizerConfig {
-  std::string file;   // relative to config.json
+  std::string file;  // relative to config.json
   TokenizerSwitches switches;
 };
 
@@ -41,11 +41,11 @@ struct ModelConfig {
   uint32_t pad_id, num_classes;
   bool is_regression;
   std::vector<LayerKinds> layers;
-  std::optional<ExpertsConfig> experts;   // present exactly when a layer has experts
+  std::optional<ExpertsConfig> experts;  // present exactly when a layer has experts
   schema::Padding padding = schema::Padding_REFERENCE;
   schema::RoutingGroup routing_group = schema::RoutingGroup_SEQUENCE;
   schema::RouterType router_type = schema::RouterType_FLOAT32;
-  std::vector<std::string> labels;        // none, or num_classes of them
+  std::vector<std::string> labels;  // none, or num_classes of them
   std::optional<TokenizerConfig> tokenizer;
   ModelCardConfig card;
   std::vector<std::string> unknown_keys;  // ignored; worth a warning

@@ -54,9 +54,8 @@ Weights PlaceWeights(const Checkpoint& checkpoint, WeightsType type) {
     }
     weights.tensors.push_back(tensor);
   }
-  std::sort(weights.tensors.begin(), weights.tensors.end(), [](const PlacedTensor& a, const PlacedTensor& b) {
-    return a.parameter->name < b.parameter->name;
-  });
+  std::sort(weights.tensors.begin(), weights.tensors.end(),
+            [](const PlacedTensor& a, const PlacedTensor& b) { return a.parameter->name < b.parameter->name; });
   return weights;
 }
 
@@ -119,11 +118,10 @@ Offset<schema::Config> WriteConfig(FlatBufferBuilder* builder, const ModelConfig
 Offset<schema::ModelCard> WriteCard(FlatBufferBuilder* builder, const ModelContent& content) {
   const ModelCardConfig& card = content.config.card;
   const schema::Sha256 source(flatbuffers::span<const uint8_t, 32>(content.source_sha256.data(), 32));
-  return schema::CreateModelCard(
-      *builder, builder->CreateString(card.name), builder->CreateString(card.licence),
-      builder->CreateString(card.language), builder->CreateString(card.training_data),
-      builder->CreateString(card.accuracy), builder->CreateString(card.description),
-      builder->CreateString("smx-quantize " SMX_VERSION), &source);
+  return schema::CreateModelCard(*builder, builder->CreateString(card.name), builder->CreateString(card.licence),
+                                 builder->CreateString(card.language), builder->CreateString(card.training_data),
+                                 builder->CreateString(card.accuracy), builder->CreateString(card.description),
+                                 builder->CreateString("smx-quantize " SMX_VERSION), &source);
 }
 
 Offset<schema::Tensor> WriteTensor(FlatBufferBuilder* builder, const PlacedTensor& tensor) {
@@ -162,8 +160,7 @@ std::vector<uint8_t> SerializeMetadata(const ModelContent& content, const Weight
 std::vector<uint8_t> SerializeModel(const ModelContent& content, WeightsType type) {
   const Weights weights = PlaceWeights(content.checkpoint, type);
   const auto place = [&](uint64_t metadata_bytes) {
-    return PlaceSegments(weights, content.checkpoint.first_expert_segment,
-                         sizeof(schema::FileHeader) + metadata_bytes);
+    return PlaceSegments(weights, content.checkpoint.first_expert_segment, sizeof(schema::FileHeader) + metadata_bytes);
   };
   // Offsets are of fixed size in the metadata, so its length does not depend on them.
   const uint64_t metadata_bytes = SerializeMetadata(content, weights, place(0)).size();
@@ -189,7 +186,8 @@ std::vector<uint8_t> SerializeModel(const ModelContent& content, WeightsType typ
   std::memcpy(file.data(), &header, sizeof(header));
   std::memcpy(file.data() + sizeof(header), metadata.data(), metadata.size());
   for (size_t i = 0; i < segments.size(); ++i) {
-    std::copy(weights.segments[i].begin(), weights.segments[i].end(), file.begin() + static_cast<std::ptrdiff_t>(segments[i].offset()));
+    std::copy(weights.segments[i].begin(), weights.segments[i].end(),
+              file.begin() + static_cast<std::ptrdiff_t>(segments[i].offset()));
   }
   return file;
 }

@@ -20,7 +20,7 @@ struct ModelContent {
   ModelConfig config;
   Checkpoint checkpoint;
   std::optional<CompiledTokenizer> tokenizer;
-  std::vector<uint8_t> source_sha256;   // 32 bytes
+  std::vector<uint8_t> source_sha256;  // 32 bytes
 };
 
 /// The bytes of a model file; the same content gives the same bytes.

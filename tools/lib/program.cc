@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <new>
@@ -55,6 +56,28 @@ void ProgressBar::Update(size_t done, size_t total) {
   percent_ = percent;
   const std::string bar(percent / 4, '#');
   std::fprintf(stderr, "\r%s [%-25s] %3zu %% of %zu\033[K", what_.c_str(), bar.c_str(), percent, total);
+}
+
+CLI::Validator CountFlag(long long least, long long most) {
+  const std::string rule = std::to_string(least) + ".." + std::to_string(most);
+  const auto check = [least, most, rule](const std::string& text) -> std::string {
+    const bool is_number =
+        !text.empty() && text.size() < 18 && text.find_first_not_of("0123456789") == std::string::npos;
+    if (is_number && std::stoll(text) >= least && std::stoll(text) <= most) return "";
+    return "is " + text + ", must be a whole number " + rule;
+  };
+  return CLI::Validator(check, rule);
+}
+
+CLI::Validator ProbabilityFlag() {
+  const auto check = [](const std::string& text) -> std::string {
+    char* end = nullptr;
+    const double value = std::strtod(text.c_str(), &end);
+    const bool is_number = !text.empty() && *end == '\0';
+    if (is_number && value >= 0 && value <= 1) return "";
+    return "is " + text + ", must be a number 0..1";
+  };
+  return CLI::Validator(check, "0..1");
 }
 
 std::string BytesText(unsigned long long bytes) {

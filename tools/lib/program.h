@@ -26,6 +26,10 @@ class ProgressBar {
   size_t percent_ = SIZE_MAX;
 };
 
+/// For flags: a whole number from `least` to `most`, or a number 0..1 (NaN is none), with a message that says so.
+CLI::Validator CountFlag(long long least, long long most);
+CLI::Validator ProbabilityFlag();
+
 /// "1.23 MB" and the like, powers of 1000.
 std::string BytesText(unsigned long long bytes);
 

@@ -10,8 +10,8 @@ namespace smx::tools {
 
 /// int8 values, symmetric, with a scale per output channel.
 struct QuantizedParameter {
-  std::vector<int8_t> values;   // as many as the parameter has, -127..127
-  std::vector<float> scales;    // [shape[channel_axis]], positive
+  std::vector<int8_t> values;  // as many as the parameter has, -127..127
+  std::vector<float> scales;   // [shape[channel_axis]], positive
 };
 
 /// qc8w of a two-dimensional parameter along its channel_axis:

@@ -20,7 +20,7 @@ constexpr uint64_t kMaxHeaderBytes = 100'000'000;
 constexpr struct {
   const char* name;
   size_t bytes;
-} kDtypes[] = {{"F32", 4}, {"F16", 2}, {"BF16", 2}, {"F64", 8}, {"I8", 1},  {"U8", 1},  {"BOOL", 1},
+} kDtypes[] = {{"F32", 4}, {"F16", 2}, {"BF16", 2}, {"F64", 8}, {"I8", 1},  {"U8", 1}, {"BOOL", 1},
                {"I16", 2}, {"U16", 2}, {"I32", 4},  {"U32", 4}, {"I64", 8}, {"U64", 8}};
 
 size_t DtypeBytes(const std::string& dtype) {
@@ -96,9 +96,8 @@ Extent ReadEntry(const std::string& where, const json& entry, uint64_t data_byte
 
 /// The arrays must fill the data without overlap or hole.
 void CheckExtents(const std::string& path, std::vector<Extent> extents, uint64_t data_bytes) {
-  std::sort(extents.begin(), extents.end(), [](const Extent& a, const Extent& b) {
-    return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
-  });
+  std::sort(extents.begin(), extents.end(),
+            [](const Extent& a, const Extent& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
   uint64_t end = 0;
   for (const Extent& extent : extents) {
     if (extent.begin != end) {
@@ -178,7 +177,8 @@ std::vector<uint8_t> SerializeSafetensors(const ArrayMap& arrays) {
   json header = json::object();
   uint64_t offset = 0;
   for (const auto& [name, array] : arrays) {
-    header[name] = {{"dtype", array.dtype}, {"shape", array.shape}, {"data_offsets", {offset, offset + array.bytes.size()}}};
+    header[name] = {
+        {"dtype", array.dtype}, {"shape", array.shape}, {"data_offsets", {offset, offset + array.bytes.size()}}};
     offset += array.bytes.size();
   }
   std::string text = header.dump();

@@ -10,8 +10,8 @@ namespace smx::tools {
 
 /// One array of a safetensors file. `bytes` are little-endian, row-major.
 struct Array {
-  std::string dtype;           // "F32", "F16", "BF16", "I32", "I64", "U8", ... as in the file
-  std::vector<size_t> shape;   // empty for a scalar
+  std::string dtype;          // "F32", "F16", "BF16", "I32", "I64", "U8", ... as in the file
+  std::vector<size_t> shape;  // empty for a scalar
   std::vector<uint8_t> bytes;
 
   size_t NumValues() const;

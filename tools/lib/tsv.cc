@@ -30,8 +30,8 @@ size_t ColumnOf(const std::string& path, const std::vector<std::string>& header,
                 const char* flag) {
   const auto found = std::find(header.begin(), header.end(), name);
   if (found != header.end()) return static_cast<size_t>(found - header.begin());
-  throw Error(ExitCode::kBadInput, path + ": line 1: no column \"" + name + "\"; there are: " + Join(header) +
-                                       ". Choose one with " + flag);
+  throw Error(ExitCode::kBadInput,
+              path + ": line 1: no column \"" + name + "\"; there are: " + Join(header) + ". Choose one with " + flag);
 }
 
 /// Lines without their ends, LF or CRLF; a last line end begins no further line.
@@ -66,7 +66,9 @@ std::vector<LabelledText> ReadTsv(const std::string& path, const TsvColumns& col
                                            std::to_string(header.size()) + " (split by one tab)");
     }
     if (const size_t at = FirstInvalidUtf8(lines[i]); at != lines[i].size()) {
-      throw Error(ExitCode::kBadInput, place + ": byte " + std::to_string(at + 1) + " is not UTF-8");
+      throw Error(ExitCode::kBadInput, place + ": byte " + std::to_string(at + 1) + " is " +
+                                           std::to_string(static_cast<unsigned char>(lines[i][at])) +
+                                           ", which is not UTF-8 there");
     }
     texts.push_back({values[text], has_pair ? values[pair] : "", values[label], i + 1});
   }

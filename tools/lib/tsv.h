@@ -17,7 +17,7 @@ struct LabelledText {
   std::string text;
   std::string text_pair;
   std::string label;
-  size_t line;   // of the file, from 1
+  size_t line;  // of the file, from 1
 };
 
 /// Reads UTF-8 with a header line, columns split by one tab, no quoting. Error(kBadInput) naming file, line, value and

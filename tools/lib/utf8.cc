@@ -1,5 +1,7 @@
 #include "utf8.h"
 
+#include <algorithm>
+
 #include <utf8proc.h>
 
 namespace smx::tools {
@@ -53,6 +55,12 @@ std::string ReplaceInvalidUtf8(std::string_view text) {
     text.remove_prefix(MaximalInvalidPart(text));
   }
   return out;
+}
+
+std::string Printable(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }, ' ');
+  return text;
 }
 
 }  // namespace smx::tools

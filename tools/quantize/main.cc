@@ -32,7 +32,7 @@ struct QuantizeFlags {
 struct Accuracies {
   size_t count = 0;
   double f32 = 0;
-  double written = 0;   // of the type that is written
+  double written = 0;  // of the type that is written
 };
 
 void RefuseUnbuilt(const QuantizeFlags& flags) {
@@ -44,8 +44,9 @@ void RefuseUnbuilt(const QuantizeFlags& flags) {
   }
   if (std::filesystem::is_directory(flags.checkpoint)) {
     throw Error(ExitCode::kUnsupported,
-                flags.checkpoint + ": a directory (Flax or Hugging Face) is not read in this version; give the "
-                                   ".safetensors file");
+                flags.checkpoint +
+                    ": a directory (Flax or Hugging Face) is not read in this version; give the "
+                    ".safetensors file");
   }
 }
 
@@ -129,7 +130,16 @@ Accuracies Measure(const QuantizeFlags& flags, WeightsType type, ModelContent* c
   return result;
 }
 
-void PrintReport(const QuantizeFlags& flags, const ModelContent& content, size_t file_bytes, const Accuracies* measured) {
+/// The engine has limits of its own, such as the largest width; what it would refuse is not written.
+void CheckThatItLoads(const std::vector<uint8_t>& file, const std::string& output) {
+  const AlignedBytes bytes(file);
+  EngineErrors errors;
+  const Result<Model> model = Model::FromMemory({bytes.data(), bytes.size()}, {VerifyWeights::kNever, errors.log()});
+  errors.Check(model.status(), output + ": not written, the engine would refuse it");
+}
+
+void PrintReport(const QuantizeFlags& flags, const ModelContent& content, size_t file_bytes,
+                 const Accuracies* measured) {
   const size_t source_bytes = std::filesystem::file_size(flags.checkpoint);
   if (flags.json) {
     ordered_json report = {{"model", flags.output},
@@ -177,6 +187,7 @@ void Quantize(const QuantizeFlags& flags) {
                                             Percent(flags.min_accuracy) + "; nothing was written");
   }
   const std::vector<uint8_t> file = SerializeModel(content, type);
+  CheckThatItLoads(file, flags.output);
   WriteWhole(flags.output, file);
   PrintReport(flags, content, file.size(), flags.evaluate.empty() ? nullptr : &measured);
 }
@@ -189,14 +200,15 @@ void AddFlags(CLI::App* app, QuantizeFlags* flags) {
   app->add_option("--tokenizer", flags->tokenizer, "vocab.txt or tokenizer.json; else what config.json says");
   app->add_option("--labels", flags->overrides.labels_file, "Label names: one per line, or a JSON array");
   app->add_option("--type", flags->type, "Type of the weights")
-      ->check(CLI::IsMember({"f32", "int8", "int8-static", "int4", "auto"}))->capture_default_str();
+      ->check(CLI::IsMember({"f32", "int8", "int8-static", "int4", "auto"}))
+      ->capture_default_str();
   app->add_option("--calibrate", flags->calibrate, "Texts to calibrate with (int8-static)");
   app->add_option("--evaluate", flags->evaluate, "Measure accuracy in float32 and quantized on a data.tsv");
   app->add_option("--text", flags->columns.text, "Column of the texts")->capture_default_str();
   app->add_option("--text-pair", flags->columns.text_pair, "Column of the second texts, if any");
   app->add_option("--label", flags->columns.label, "Column of the labels")->capture_default_str();
   app->add_option("--min-accuracy", flags->min_accuracy, "Write nothing and exit with 1 below this accuracy, 0..1")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(ProbabilityFlag());
   app->add_option("--padding", flags->overrides.padding)->check(CLI::IsMember({"reference", "masked"}));
   app->add_option("--routing-group", flags->overrides.routing_group)->check(CLI::IsMember({"sequence", "batch"}));
   app->add_option("--router-type", flags->overrides.router_type)->check(CLI::IsMember({"float32", "bfloat16"}));

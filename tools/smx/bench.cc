@@ -28,9 +28,9 @@ struct BenchFlags {
 };
 
 struct Measurement {
-  std::vector<int64_t> latency_us;   // sorted
+  std::vector<int64_t> latency_us;  // sorted
   int64_t load_us = 0;
-  int64_t first_run_us = 0;          // Create and the first run
+  int64_t first_run_us = 0;  // Create and the first run
   Report report = {};
   size_t length = 0;
 };
@@ -72,8 +72,12 @@ class Trace {
   void See(const Observation& seen) {
     const int64_t now = NowMicroseconds();
     const std::string layer = seen.layer < 0 ? "" : "layer " + std::to_string(seen.layer) + " ";
-    events_.push_back({{"name", layer + seen.name}, {"ph", "X"}, {"ts", last_ - start_}, {"dur", now - last_},
-                       {"pid", 1}, {"tid", 1}});
+    events_.push_back({{"name", layer + seen.name},
+                       {"ph", "X"},
+                       {"ts", last_ - start_},
+                       {"dur", now - last_},
+                       {"pid", 1},
+                       {"tid", 1}});
     last_ = NowMicroseconds();
   }
 
@@ -125,6 +129,10 @@ Measurement Measure(const BenchFlags& flags) {
   }
   std::sort(m.latency_us.begin(), m.latency_us.end());
   m.report = encoder->report();
+  if (!at_once) {
+    m.report.macs *= flags.batch;
+    m.report.macs_dense *= flags.batch;
+  }
   if (!flags.trace.empty()) WriteWhole(flags.trace, trace.Serialize());
   return m;
 }
@@ -172,12 +180,14 @@ void AddBench(CLI::App* app) {
   CLI::App* command = app->add_subcommand("bench", "Measure latency and memory on made-up tokens");
   command->add_option("model", flags->model, "Model file, .smx")->required();
   command->add_option("--length", flags->length, "Tokens per text; the model's maximum unless given")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--batch", flags->batch, "Texts per measured run")->check(CLI::Range(1, 65536))
+      ->check(CountFlag(1, 65536));
+  command->add_option("--batch", flags->batch, "Texts per measured run")
+      ->check(CountFlag(1, 65536))
       ->capture_default_str();
-  command->add_option("--threads", flags->threads)->check(CLI::Range(1, 64))->capture_default_str();
+  command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
   command->add_option("--repeat", flags->repeat, "Measured runs, after one that is not")
-      ->check(CLI::Range(1, 1000000))->capture_default_str();
+      ->check(CountFlag(1, 1000000))
+      ->capture_default_str();
   command->add_option("--trace", flags->trace, "Write the times inside of the last run, for chrome://tracing");
   command->add_flag("--reference", flags->reference, "Measure the reference kernels");
   command->add_flag("--json", flags->json, "One JSON object");

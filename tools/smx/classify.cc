@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "engine.h"
+#include "program.h"
 #include "text_source.h"
 #include "utf8.h"
 
@@ -40,12 +41,6 @@ std::vector<Ranked> Rank(const std::vector<float>& probabilities, size_t top) {
   return ranked;
 }
 
-/// On one line: columns are split by tabs, texts by line ends.
-std::string OneLine(std::string text) {
-  std::replace_if(text.begin(), text.end(), [](char c) { return c == '\t' || c == '\n' || c == '\r'; }, ' ');
-  return text;
-}
-
 class Classify {
  public:
   explicit Classify(const ClassifyFlags& flags)
@@ -60,8 +55,8 @@ class Classify {
   void Print(const InputText& input) {
     Prediction prediction;
     const std::string_view pair = input.has_pair ? std::string_view(input.text_pair) : std::string_view();
-    classifier_.Check(classifier_->Classify(input.text, pair, options_,
-                                            {probabilities_.data(), probabilities_.size()}, &prediction));
+    classifier_.Check(
+        classifier_->Classify(input.text, pair, options_, {probabilities_.data(), probabilities_.size()}, &prediction));
     if (prediction.truncated) {
       std::fprintf(stderr, "%s: %zu tokens, the model reads %zu: the rest was cut off\n", input.place.c_str(),
                    prediction.num_tokens_whole, prediction.num_tokens);
@@ -85,10 +80,10 @@ class Classify {
   void PrintLine(const InputText& input, const std::vector<Ranked>& ranked, bool abstained) const {
     for (const Ranked& item : ranked) {
       const bool is_hidden = abstained || (!model_.info().is_regression && item.probability < flags_.threshold);
-      std::printf("%s\t%.4f\t", is_hidden ? "-" : labels_[item.class_index].c_str(),
+      std::printf("%s\t%.4f\t", is_hidden ? "-" : Printable(labels_[item.class_index]).c_str(),
                   static_cast<double>(item.probability));
     }
-    const std::string text = OneLine(input.text);
+    const std::string text = Printable(input.text);
     std::fwrite(text.data(), 1, text.size(), stdout);
     std::putchar('\n');
   }
@@ -122,10 +117,11 @@ void AddClassify(CLI::App* app) {
   CLI::App* command = app->add_subcommand("classify", "Label texts");
   command->add_option("model", flags->model, "Model file, .smx")->required();
   flags->texts.AddFlags(command);
-  command->add_option("--top", flags->top, "How many labels to print, best first")->check(CLI::PositiveNumber)
+  command->add_option("--top", flags->top, "How many labels to print, best first")
+      ->check(CountFlag(1, 1000000))
       ->capture_default_str();
-  command->add_option("--threshold", flags->threshold, "Label - below this probability")->check(CLI::Range(0.0, 1.0));
-  command->add_option("--threads", flags->threads)->check(CLI::Range(1, 64))->capture_default_str();
+  command->add_option("--threshold", flags->threshold, "Label - below this probability")->check(ProbabilityFlag());
+  command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
   command->add_flag("--plain-text", flags->plain_text, "Special tokens typed in a text, such as [MASK], are text");
   command->add_flag("--json", flags->json, "One JSON object per text");
   command->footer(

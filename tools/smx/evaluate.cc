@@ -7,6 +7,7 @@
 #include "engine.h"
 #include "evaluate.h"
 #include "program.h"
+#include "utf8.h"
 
 namespace smx::tools {
 namespace {
@@ -47,8 +48,8 @@ void PrintConfusions(const Evaluation& result, const std::vector<std::string>& l
   if (confused.empty()) return;
   std::printf("most often wrong:\n");
   for (size_t i = 0; i < std::min<size_t>(5, confused.size()); ++i) {
-    std::printf("  %4zu x %s taken for %s\n", confused[i].count, labels[confused[i].label].c_str(),
-                labels[confused[i].prediction].c_str());
+    std::printf("  %4zu x %s taken for %s\n", confused[i].count, Printable(labels[confused[i].label]).c_str(),
+                Printable(labels[confused[i].prediction]).c_str());
   }
 }
 
@@ -72,7 +73,7 @@ void AddEvaluate(CLI::App* app) {
   command->add_option("--text-pair", flags->columns.text_pair, "Column of the second texts, if any");
   command->add_option("--label", flags->columns.label, "Column of the labels: names or class numbers")
       ->capture_default_str();
-  command->add_option("--threads", flags->threads)->check(CLI::Range(1, 64))->capture_default_str();
+  command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
   command->add_flag("--json", flags->json, "accuracy and macro_f1 in 0..1, count, labels, confusion, time");
   command->footer(
       "Examples:\n"

@@ -8,6 +8,7 @@
 #include "inspect_report.h"
 #include "output_file.h"
 #include "program.h"
+#include "utf8.h"
 
 namespace smx::tools {
 namespace {
@@ -23,11 +24,13 @@ struct InspectFlags {
 };
 
 void PrintRow(const char* name, const std::string& value) {
-  if (!value.empty()) std::printf("%-15s %s\n", name, value.c_str());
+  if (!value.empty()) std::printf("%-15s %s\n", name, Printable(value).c_str());
 }
 
 void PrintSummary(const ordered_json& r) {
-  const auto text = [](const ordered_json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); };
+  const auto text = [](const ordered_json& value) {
+    return value.is_string() ? value.get<std::string>() : value.dump();
+  };
   for (const auto& [key, value] : r["card"].items()) PrintRow(key.c_str(), text(value));
   PrintRow("file", BytesText(r["file_bytes"].get<unsigned long long>()) + ", weights " +
                        BytesText(r["weights_bytes"].get<unsigned long long>()) + " in " + text(r["weight_type"]));
@@ -49,7 +52,7 @@ void PrintSummary(const ordered_json& r) {
 void PrintTensors(const ordered_json& tensors) {
   std::printf("\n%-58s %-5s %-16s %12s\n", "tensor", "type", "shape", "bytes");
   for (const auto& tensor : tensors) {
-    std::printf("%-58s %-5s %-16s %12llu\n", tensor["name"].get<std::string>().c_str(),
+    std::printf("%-58s %-5s %-16s %12llu\n", Printable(tensor["name"].get<std::string>()).c_str(),
                 tensor["type"].get<std::string>().c_str(), tensor["shape"].dump().c_str(),
                 tensor["bytes"].get<unsigned long long>());
   }

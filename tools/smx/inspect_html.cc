@@ -17,11 +17,20 @@ std::string Escape(const std::string& text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -105,7 +114,8 @@ std::string ArenaPicture(const ordered_json& plan, double arena_bytes) {
   }
   svg += "</svg><p class=legend>";
   for (const auto& [name, colour] : colours) {
-    svg += Format("<span><i style='background:%s'></i>", kColours[colour % std::size(kColours)]) + Escape(name) + "</span> ";
+    svg += Format("<span><i style='background:%s'></i>", kColours[colour % std::size(kColours)]) + Escape(name) +
+           "</span> ";
   }
   return svg + "</p>";
 }
@@ -123,7 +133,7 @@ constexpr const char* kStyle = R"(
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 980px; margin: 2em auto; padding: 0 1em; color: #222; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; border-bottom: 1px solid #ddd; }
 th { text-align: left; font-weight: 500; color: #666; padding-right: 1.5em; vertical-align: top; white-space: nowrap; }
-.columns { display: flex; gap: 3em; flex-wrap: wrap; }
+.columns { display: flex; gap: 2em; align-items: flex-start; }
 .stack { width: 260px; } .box { border: 1px solid #bbb; padding: 2px 10px; margin: 2px 0; border-radius: 3px; }
 .attention { background: #f9dfc6; } .linear { background: #d6e4f2; } .experts { background: #d9ecd3; }
 .bar { display: inline-block; height: 11px; background: #4c78a8; } .bars td { white-space: nowrap; }
@@ -142,12 +152,13 @@ std::string InspectionHtml(const ordered_json& report) {
   std::string html = "<!doctype html><html lang=en><meta charset=utf-8><title>" + title + "</title><style>";
   html += kStyle;
   html += "</style><h1>" + title + "</h1>";
-  html += Table(card, {"description", "licence", "language", "training_data", "accuracy", "tool_version", "source_sha256"});
+  html +=
+      Table(card, {"description", "licence", "language", "training_data", "accuracy", "tool_version", "source_sha256"});
   html += "<h2>Model</h2><div class=columns>";
   html += Table(report, {"model", "weight_type", "task", "num_classes", "padding", "routing_group", "vocab_size",
                          "max_seq_len", "d_emb", "d_model", "d_ff", "num_heads", "isa", "backend", "verified"});
-  html += Table(report["experts"],
-                {"num_experts", "expert_d_ff", "capacity_factor", "min_expert_capacity", "router_type"});
+  html +=
+      Table(report["experts"], {"num_experts", "expert_d_ff", "capacity_factor", "min_expert_capacity", "router_type"});
   html += LayersPicture(report["layers"]) + "</div>";
   html += "<h2>Parameters: " + BytesText(report["weights_bytes"].get<unsigned long long>()) + " of " +
           BytesText(report["file_bytes"].get<unsigned long long>()) + " in the file</h2>";

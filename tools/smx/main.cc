@@ -5,7 +5,10 @@
 int main(int argc, char** argv) {
   CLI::App app("Runs Sparse Mixer text encoders from one model file, .smx", "smx");
   app.set_version_flag("--version", "smx " SMX_VERSION);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
+  app.callback([&] {
+    if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand, such as classify; see smx --help,");
+  });
   app.footer(
       "Examples:\n"
       "  smx classify model.smx \"Where is my new card?\"\n"

@@ -40,22 +40,19 @@ Ids ReadIds(const std::string& path) {
   if (shape.size() != 2 || shape[0] == 0 || shape[1] == 0) {
     throw Error(ExitCode::kBadInput, path + ": array input_ids: must have two axes, [batch, length], neither 0");
   }
-  Ids ids = {shape[0], shape[1], ToInt32(path + ": input_ids", *token_ids), {}};
-  ids.type_ids.resize(ids.token_ids.size());
-  if (const Array* type_ids = find("type_ids"); type_ids != nullptr) {
-    if (type_ids->shape != shape) {
-      throw Error(ExitCode::kBadInput, path + ": array type_ids: must have the shape of input_ids");
-    }
-    ids.type_ids = ToInt32(path + ": type_ids", *type_ids);
+  const Array* type_ids = find("type_ids");
+  if (type_ids == nullptr) throw Error(ExitCode::kBadInput, path + ": array type_ids is missing; zeros will do");
+  if (type_ids->shape != shape) {
+    throw Error(ExitCode::kBadInput, path + ": array type_ids: must have the shape of input_ids");
   }
-  return ids;
+  return {shape[0], shape[1], ToInt32(path + ": input_ids", *token_ids), ToInt32(path + ": type_ids", *type_ids)};
 }
 
 /// Slots of one layer's experts, as one run of the Encoder reported them.
 struct Routing {
   size_t first_group, groups, tokens, experts, capacity;
-  std::vector<float> weights;      // [groups, experts, capacity]
-  std::vector<int32_t> indices;    // the same: which token of the group
+  std::vector<float> weights;    // [groups, experts, capacity]
+  std::vector<int32_t> indices;  // the same: which token of the group
 };
 
 /// Puts what the Encoder shows into arrays under the golden files' names and shapes. One text after the other, or a
@@ -158,7 +155,8 @@ size_t NumTokens(const Model& model, const int32_t* token_ids, size_t length) {
   return length;
 }
 
-void RunTexts(const Model& model, const Ids& ids, WithArena<Encoder>* encoder, Recorder* recorder, Outputs* out) {
+void RunTexts(const Model& model, const Ids& ids, const std::string& input, WithArena<Encoder>* encoder,
+              Recorder* recorder, Outputs* out) {
   const size_t texts = model.info().batch_routing_group ? 1 : ids.batch;
   const size_t batch = ids.batch / texts;
   const size_t d = model.info().d_model;
@@ -169,17 +167,18 @@ void RunTexts(const Model& model, const Ids& ids, WithArena<Encoder>* encoder, R
     const int32_t* type_ids = ids.type_ids.data() + i * ids.length;
     const size_t n = batch == 1 ? NumTokens(model, token_ids, ids.length) : ids.length;
     recorder->SetText(i);
-    encoder->Check((*encoder)->Run({token_ids, batch * n}, {type_ids, batch * n},
-                                   {{out->hidden.data() + i * ids.length * d, batch * n * d},
-                                    {out->pooled.data() + i * d, batch * d},
-                                    {out->logits.data() + i * classes, batch * classes}}));
+    const Status status = (*encoder)->Run({token_ids, batch * n}, {type_ids, batch * n},
+                                          {{out->hidden.data() + i * ids.length * d, batch * n * d},
+                                           {out->pooled.data() + i * d, batch * d},
+                                           {out->logits.data() + i * classes, batch * classes}});
+    encoder->Check(status, input + ": input_ids and type_ids of text " + std::to_string(i));
     progress.Update(i + 1, texts);
   }
 }
 
 void PrintJson(const RunFlags& flags, const Ids& ids, const char* backend, const ArrayMap& arrays) {
-  nlohmann::ordered_json report = {{"output", flags.output}, {"batch", ids.batch},     {"length", ids.length},
-                                   {"backend", backend},     {"isa", IsaName()},       {"arrays", nullptr}};
+  nlohmann::ordered_json report = {{"output", flags.output}, {"batch", ids.batch}, {"length", ids.length},
+                                   {"backend", backend},     {"isa", IsaName()},   {"arrays", nullptr}};
   for (const auto& [name, array] : arrays) report["arrays"][name] = array.shape;
   std::printf("%s\n", report.dump().c_str());
 }
@@ -204,7 +203,7 @@ void Run(const RunFlags& flags) {
   WithArena<Encoder> encoder(model, options, flags.model);
   Outputs out = {std::vector<float>(ids.batch * ids.length * d), std::vector<float>(ids.batch * d),
                  std::vector<float>(ids.batch * classes)};
-  RunTexts(model, ids, &encoder, &recorder, &out);
+  RunTexts(model, ids, flags.input, &encoder, &recorder, &out);
 
   ArrayMap arrays;
   recorder.AddTo(&arrays);
@@ -226,7 +225,7 @@ void AddRun(CLI::App* app) {
   command->add_option("--output", flags->output, "safetensors to write; - is stdout")->required();
   command->add_flag("--layers", flags->layers, "Write what every layer computed, too");
   command->add_flag("--reference", flags->reference, "Compute by the reference kernels, to compare with");
-  command->add_option("--threads", flags->threads)->check(CLI::Range(1, 64))->capture_default_str();
+  command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
   command->add_flag("--json", flags->json, "Print what was written as a JSON object");
   command->footer(
       "Writes sequence_output, pooled_output and logits; with --layers embedding_output, layer_{i},\n"

@@ -21,10 +21,11 @@ using nlohmann::json;
 InputText ParseLine(const std::string& line, const std::string& place) {
   const json object = json::parse(line, nullptr, /*allow_exceptions=*/false);
   const bool has_text = object.is_object() && object.contains("text") && object["text"].is_string();
-  if (!has_text || (object.contains("text_pair") && !object["text_pair"].is_string() &&
-                    !object["text_pair"].is_null())) {
-    throw Error(ExitCode::kBadInput, place + ": must be a JSON object such as {\"text\": \"...\"}, "
-                                             "text_pair optional, both texts; found: " +
+  if (!has_text ||
+      (object.contains("text_pair") && !object["text_pair"].is_string() && !object["text_pair"].is_null())) {
+    throw Error(ExitCode::kBadInput, place +
+                                         ": must be a JSON object such as {\"text\": \"...\"}, "
+                                         "text_pair optional, both texts; found: " +
                                          ReplaceInvalidUtf8(line.substr(0, 80)));
   }
   InputText input = {object["text"].get<std::string>(), "", false, place};
@@ -68,8 +69,10 @@ void TextSource::ForEachLine(const std::function<void(const InputText&)>& use) c
   const std::string name = input_ == "-" ? "stdin" : input_;
   if (input_ != "-") {
     struct stat info = {};
-    if (stat(input_.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) errno = EISDIR;
-    else file.open(input_, std::ios::binary);
+    if (stat(input_.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
+      errno = EISDIR;
+    else
+      file.open(input_, std::ios::binary);
     if (!file.is_open()) throw Error(ExitCode::kBadInput, input_ + ": cannot open: " + std::strerror(errno));
   }
   std::istream& lines = input_ == "-" ? std::cin : file;

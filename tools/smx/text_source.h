@@ -24,7 +24,8 @@ class TextSource {
 
   /// Calls `use` for every text in order: arguments, or the lines of the input as they arrive. A line that is not UTF-8
   /// gets a word on stderr and is used all the same: the tokenizer reads U+FFFD for what is broken.
-  /// Error(kUsage) when there is no text or two sources, Error(kBadInput) for a file or a JSON line that cannot be read.
+  /// Error(kUsage) when there is no text or two sources, Error(kBadInput) for a file or a JSON line that cannot be
+  /// read.
   void ForEach(const std::function<void(const InputText&)>& use) const;
 
  private:

@@ -53,7 +53,7 @@ void PrintLine(const Tokenizer& tokenizer, const Tokens& tokens) {
   std::string ids, pieces;
   for (const int32_t id : tokens.ids) {
     ids += (ids.empty() ? "" : " ") + std::to_string(id);
-    (pieces += pieces.empty() ? "" : " ") += tokenizer.Piece(id);
+    (pieces += pieces.empty() ? "" : " ") += Printable(std::string(tokenizer.Piece(id)));
   }
   std::printf("%s\t%s\n", ids.c_str(), pieces.c_str());
 }
@@ -83,6 +83,7 @@ void AddTokenize(CLI::App* app) {
   command->add_flag("--json", flags->json, "One JSON object per text, with byte offsets");
   command->footer(
       "Prints one line per text: ids, a tab, pieces, each split by spaces.\n"
+      "Offsets count bytes of the text as it came; where it was not UTF-8, \"text\" shows U+FFFD.\n"
       "Examples:\n"
       "  smx tokenize model.smx \"Where is my new card?\"\n"
       "  smx tokenize model.smx --input texts.txt --json --no-special");

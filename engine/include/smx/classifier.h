@@ -21,11 +21,11 @@ class ClassifierState;
 
 /// What a text was found to be. Pointers live as long as the model.
 struct Prediction {
-  const char* label;       ///< Name of the most probable class; "" when the file names none.
+  const char* label;  ///< Name of the most probable class; "" when the file names none.
   size_t class_index;
-  float probability;       ///< Softmax of the logits, 0..1. Regression: the value itself.
-  size_t num_tokens;       ///< Tokens that were read, special tokens included.
-  size_t num_tokens_whole; ///< Tokens of the whole text; more than num_tokens when it was truncated.
+  float probability;        ///< Softmax of the logits, 0..1. Regression: the value itself.
+  size_t num_tokens;        ///< Tokens that were read, special tokens included.
+  size_t num_tokens_whole;  ///< Tokens of the whole text; more than num_tokens when it was truncated.
   bool truncated;
 };
 

@@ -17,10 +17,10 @@ class ModelData;
 
 /// One parameter array as the file names it, for people and tools that list a model.
 struct TensorInfo {
-  const char* name;       ///< The checkpoint's name; an expert's arrays end in its number.
-  const char* type;       ///< "f32" or "qc8w".
+  const char* name;  ///< The checkpoint's name; an expert's arrays end in its number.
+  const char* type;  ///< "f32" or "qc8w".
   Span<const uint32_t> shape;
-  uint64_t bytes;         ///< Values and scales.
+  uint64_t bytes;  ///< Values and scales.
 };
 
 /// What the file says of itself. Pointers live as long as the model; absent texts are "".
@@ -53,12 +53,12 @@ struct ModelInfo {
   bool masked_padding;       ///< Else the reference's padding to max_seq_len.
   bool batch_routing_group;  ///< Else each text is a routing group of its own.
   bool has_tokenizer;
-  const char* weight_type;   ///< "f32" or "int8": the type of the dense products.
+  const char* weight_type;  ///< "f32" or "int8": the type of the dense products.
 };
 
 /// How much of the file Load checks beyond the metadata, which is always checked in full.
 enum class VerifyWeights : uint8_t {
-  kAuto,    ///< SHA-256 of the weights up to 64 MB of them.
+  kAuto,  ///< SHA-256 of the weights up to 64 MB of them.
   kAlways,
   kNever,
 };
@@ -68,8 +68,8 @@ struct LoadOptions {
   Log log;
 };
 
-/// A verified, read-only model file. Cheap to move; shared by any number of Encoders, Tokenizers and Classifiers, on any
-/// number of threads, all of which must be gone before the Model goes.
+/// A verified, read-only model file. Cheap to move; shared by any number of Encoders, Tokenizers and Classifiers, on
+/// any number of threads, all of which must be gone before the Model goes.
 class Model {
  public:
   /// Maps the file at `path` and checks header, metadata and meaning; cost independent of the size of the weights,
@@ -91,14 +91,14 @@ class Model {
 
   const ModelInfo& info() const;
   ModelCard card() const;
-  LayerInfo layer(size_t index) const;             ///< index < info().num_layers
+  LayerInfo layer(size_t index) const;  ///< index < info().num_layers
   size_t num_tensors() const;
-  TensorInfo tensor(size_t index) const;           ///< index < num_tensors()
+  TensorInfo tensor(size_t index) const;  ///< index < num_tensors()
   uint64_t file_bytes() const;
-  uint64_t weights_bytes() const;                  ///< Sum of the segments.
+  uint64_t weights_bytes() const;  ///< Sum of the segments.
 
   /// The name of class `index`; "" when the file names none.
-  const char* label(size_t index) const;           ///< index < info().num_classes
+  const char* label(size_t index) const;  ///< index < info().num_classes
 
   /// SHA-256 of every segment against the metadata; for files that Load took without.
   Status VerifyWeightHashes() const;

@@ -33,12 +33,12 @@ struct Observer {
 
 /// Which kernels compute the products. kReference is the definition of right, slow, and always there.
 enum class BackendChoice : uint8_t {
-  kBest,       ///< XNNPACK for int8 products where it is built in; else kReference.
+  kBest,  ///< XNNPACK for int8 products where it is built in; else kReference.
   kReference,
 };
 
 struct Options {
-  size_t num_threads = 1;   ///< 1 .. 64; answers do not depend on it.
+  size_t num_threads = 1;  ///< 1 .. 64; answers do not depend on it.
   /// Texts encoded together; more than 1 only for models with batch_routing_group, where texts share a routing group.
   size_t batch_size = 1;
   /// Longest input in tokens; 0 is the model's max_seq_len. Smaller plans a smaller arena. Models with linear

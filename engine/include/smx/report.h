@@ -8,21 +8,21 @@ namespace smx {
 
 /// Where the memory of an Encoder is, and what one run costs.
 struct Report {
-  size_t arena_bytes;       ///< ArenaBytes(model, options).
-  size_t packed_bytes;      ///< Weights copied into the order that the backend's kernels read; 0 with kReference.
-  uint64_t macs;            ///< Multiply-adds of the products of the last run; 0 before the first.
-  uint64_t macs_dense;      ///< The same, had no row been skipped because nobody reads it.
-  const char* backend;      ///< "reference" or "xnnpack"
+  size_t arena_bytes;   ///< ArenaBytes(model, options).
+  size_t packed_bytes;  ///< Weights copied into the order that the backend's kernels read; 0 with kReference.
+  uint64_t macs;        ///< Multiply-adds of the products of the last run; 0 before the first.
+  uint64_t macs_dense;  ///< The same, had no row been skipped because nobody reads it.
+  const char* backend;  ///< "reference" or "xnnpack"
 };
 
 /// A piece of the arena, for people who look at the plan. Buffers whose steps do not overlap may share bytes.
 struct PlannedBuffer {
-  const char* name;    ///< What it holds, such as "mixing_output"; lives for ever.
-  int layer;           ///< -1 outside of the blocks.
+  const char* name;  ///< What it holds, such as "mixing_output"; lives for ever.
+  int layer;         ///< -1 outside of the blocks.
   size_t offset_bytes;
   size_t bytes;
-  size_t first_step;   ///< The step of the run that writes it first,
-  size_t last_step;    ///< and the last one that reads it.
+  size_t first_step;  ///< The step of the run that writes it first,
+  size_t last_step;   ///< and the last one that reads it.
 };
 
 }  // namespace smx

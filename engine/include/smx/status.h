@@ -8,17 +8,17 @@
 namespace smx {
 
 /// How a call ended. The words for people (place, value, rule) go to the log hook of platform.h.
-enum class [[nodiscard]] Status : uint8_t {
-  kOk = 0,
-  kInvalidArgument,  ///< The caller broke a documented rule, such as a length of 0.
-  kOutOfRange,       ///< A value lies outside of what the model has, such as a token id >= vocab_size.
-  kInvalidModel,     ///< The file is damaged, truncated, foreign or contradicts itself.
-  kUnsupported,      ///< The file is sound but asks for what this build or version cannot do.
-  kArenaTooSmall,    ///< The arena has fewer bytes than ArenaBytes() said.
-  kOutOfMemory,      ///< The heap had no room during loading or creation.
-  kIoError,          ///< A file could not be opened or read.
-  kBackendFailure,   ///< A library refused a call, or its product failed the check against ours.
-  kInternal,         ///< A mistake of ours; please report it.
+enum class [[nodiscard]] Status : uint8_t{
+    kOk = 0,
+    kInvalidArgument,  ///< The caller broke a documented rule, such as a length of 0.
+    kOutOfRange,       ///< A value lies outside of what the model has, such as a token id >= vocab_size.
+    kInvalidModel,     ///< The file is damaged, truncated, foreign or contradicts itself.
+    kUnsupported,      ///< The file is sound but asks for what this build or version cannot do.
+    kArenaTooSmall,    ///< The arena has fewer bytes than ArenaBytes() said.
+    kOutOfMemory,      ///< The heap had no room during loading or creation.
+    kIoError,          ///< A file could not be opened or read.
+    kBackendFailure,   ///< A library refused a call, or its product failed the check against ours.
+    kInternal,         ///< A mistake of ours; please report it.
 };
 
 /// The name of `status` without the k, such as "InvalidModel". Never null.
@@ -64,12 +64,11 @@ class [[nodiscard]] Result {
 #define SMX_CONCAT(a, b) SMX_CONCAT_(a, b)
 
 /// Leaves the function with the status of `expression` unless it is kOk.
-#define SMX_TRY(expression)                                                   \
-  do {                                                                        \
-    if (const ::smx::Status smx_status_ = (expression);                       \
-        smx_status_ != ::smx::Status::kOk) {                                  \
-      return smx_status_;                                                     \
-    }                                                                         \
+#define SMX_TRY(expression)                                                                  \
+  do {                                                                                       \
+    if (const ::smx::Status smx_status_ = (expression); smx_status_ != ::smx::Status::kOk) { \
+      return smx_status_;                                                                    \
+    }                                                                                        \
   } while (false)
 
 /// `SMX_ASSIGN_OR_RETURN(const size_t bytes, ArenaBytes(model))`: declares and sets, or leaves the function.

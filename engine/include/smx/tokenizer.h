@@ -18,7 +18,7 @@ struct TokenOffset {
 };
 
 struct TokenizeOptions {
-  bool add_special_tokens = true;   ///< [CLS] text [SEP], with a pair [CLS] text [SEP] pair [SEP].
+  bool add_special_tokens = true;  ///< [CLS] text [SEP], with a pair [CLS] text [SEP] pair [SEP].
   /// Special tokens typed in the text, such as "[MASK]", become their ids, as the genuine tokenizers do; else text.
   bool parse_special_tokens = true;
 };
@@ -36,7 +36,8 @@ struct TokenizeResult {
   bool truncated() const { return num_tokens < num_tokens_whole; }
 };
 
-/// Turns UTF-8 into token ids: normalization, words, then the longest pieces of the vocabulary from the left (WordPiece).
+/// Turns UTF-8 into token ids: normalization, words, then the longest pieces of the vocabulary from the left
+/// (WordPiece).
 ///
 /// Invalid UTF-8 counts as U+FFFD per maximal subpart. Time is linear in the text; allocates nothing; stateless, so one
 /// Tokenizer serves any number of threads. The model outlives it.

@@ -51,8 +51,8 @@ struct Product::Accelerated {
   }
 };
 
-Status RunXnnpackProductOnce(const ProductWeights& weights, Mat<const int8_t> x,
-                             const RowQuantization* params, MatF out, const Log& log) {
+Status RunXnnpackProductOnce(const ProductWeights& weights, Mat<const int8_t> x, const RowQuantization* params,
+                             MatF out, const Log& log) {
   XnnpackFullyConnected product;
   SMX_TRY(product.Create(weights, x.rows, /*packed=*/nullptr, log));
   return product.Run(x, params, out, nullptr);
@@ -65,8 +65,7 @@ struct Product::Accelerated {
   Status Run(const ProductInput&, MatF, Backend*) { return Status::kUnsupported; }
 };
 
-Status RunXnnpackProductOnce(const ProductWeights&, Mat<const int8_t>, const RowQuantization*, MatF,
-                             const Log&) {
+Status RunXnnpackProductOnce(const ProductWeights&, Mat<const int8_t>, const RowQuantization*, MatF, const Log&) {
   return Status::kUnsupported;
 }
 

@@ -23,8 +23,9 @@ struct ProductInput {
   size_t rows() const { return f32.rows; }
 };
 
-/// Writes the last row's quantization kExtraInputRows times behind `rows` >= 1 entries. XNNPACK's kernels compute the last
-/// row of a partial tile several times over, each time with the next entry: the same value, or the result is wrong.
+/// Writes the last row's quantization kExtraInputRows times behind `rows` >= 1 entries. XNNPACK's kernels compute the
+/// last row of a partial tile several times over, each time with the next entry: the same value, or the result is
+/// wrong.
 void RepeatLastRow(RowQuantization* params, size_t rows);
 
 /// Room for the quantized form; several products (query, key, value) read it. Nothing for f32 weights.
@@ -66,8 +67,8 @@ class Product {
 };
 
 /// How an int8 product is put to the test below; `params` as RepeatLastRow leaves them.
-using CheckedProductFn = Status (*)(const ProductWeights& weights, Mat<const int8_t> x,
-                                    const RowQuantization* params, MatF out, const Log& log);
+using CheckedProductFn = Status (*)(const ProductWeights& weights, Mat<const int8_t> x, const RowQuantization* params,
+                                    MatF out, const Log& log);
 
 /// Compares `product` with the reference kernel on made-up cases with more than 64 inputs, one row and several, for one
 /// order of the kernel. Libraries have shipped products that are wrong on some machines.
@@ -76,8 +77,8 @@ using CheckedProductFn = Status (*)(const ProductWeights& weights, Mat<const int
 Status CheckInt8Product(CheckedProductFn product, bool outputs_first, const Log& log);
 
 /// XNNPACK's, for CheckInt8Product. kUnsupported where it is not built in.
-Status RunXnnpackProductOnce(const ProductWeights& weights, Mat<const int8_t> x,
-                             const RowQuantization* params, MatF out, const Log& log);
+Status RunXnnpackProductOnce(const ProductWeights& weights, Mat<const int8_t> x, const RowQuantization* params,
+                             MatF out, const Log& log);
 
 }  // namespace smx
 

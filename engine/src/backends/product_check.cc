@@ -77,9 +77,9 @@ Status CheckInt8Product(CheckedProductFn product, bool outputs_first, const Log&
       const float bound = 1e-5f * (std::fabs(expected.data[i]) + 0.01f);
       if (std::fabs(out.data[i] - expected.data[i]) <= bound) continue;
       return Fail(log, Status::kBackendFailure,
-                  "int8 product [%zu,%zu] x [%zu,%zu]%s: value %zu is %.9g, the reference has %.9g", rows,
-                  kInputs, kInputs, kOutputs, outputs_first ? " transposed" : "", i,
-                  static_cast<double>(out.data[i]), static_cast<double>(expected.data[i]));
+                  "int8 product [%zu,%zu] x [%zu,%zu]%s: value %zu is %.9g, the reference has %.9g", rows, kInputs,
+                  kInputs, kOutputs, outputs_first ? " transposed" : "", i, static_cast<double>(out.data[i]),
+                  static_cast<double>(expected.data[i]));
     }
   }
   return Status::kOk;

@@ -10,8 +10,7 @@ namespace smx {
 void LogF(const Log& log, const char* format, ...) __attribute__((format(printf, 2, 3)));
 
 /// The same, and gives back `status`, for `return Fail(log, Status::kInvalidModel, "...", ...)`.
-Status Fail(const Log& log, Status status, const char* format, ...)
-    __attribute__((format(printf, 3, 4)));
+Status Fail(const Log& log, Status status, const char* format, ...) __attribute__((format(printf, 3, 4)));
 
 }  // namespace smx
 

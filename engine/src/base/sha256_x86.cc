@@ -17,8 +17,8 @@ struct ShaState {
 
 SMX_SHA_TARGET inline ShaState LoadState(const uint32_t state[8]) {
   const auto set = [state](size_t w3, size_t w2, size_t w1, size_t w0) SMX_SHA_TARGET {
-    return _mm_set_epi32(static_cast<int>(state[w3]), static_cast<int>(state[w2]),
-                         static_cast<int>(state[w1]), static_cast<int>(state[w0]));
+    return _mm_set_epi32(static_cast<int>(state[w3]), static_cast<int>(state[w2]), static_cast<int>(state[w1]),
+                         static_cast<int>(state[w0]));
   };
   return {set(0, 1, 4, 5), set(2, 3, 6, 7)};
 }
@@ -36,8 +36,7 @@ SMX_SHA_TARGET inline void StoreState(const ShaState& s, uint32_t state[8]) {
 
 /// Rounds 4 * group .. 4 * group + 3 with the message words `w`.
 SMX_SHA_TARGET inline void FourRounds(ShaState& s, __m128i w, size_t group) {
-  const __m128i constants =
-      _mm_loadu_si128(reinterpret_cast<const __m128i*>(kSha256RoundConstants + 4 * group));
+  const __m128i constants = _mm_loadu_si128(reinterpret_cast<const __m128i*>(kSha256RoundConstants + 4 * group));
   const __m128i wk = _mm_add_epi32(w, constants);
   s.cdgh = _mm_sha256rnds2_epu32(s.cdgh, s.abef, wk);
   s.abef = _mm_sha256rnds2_epu32(s.abef, s.cdgh, _mm_shuffle_epi32(wk, 0x0e));

@@ -9,8 +9,7 @@ namespace smx {
 
 /// x = layer_norm(x + residual) per row: (v - mean) / sqrt(variance + epsilon) * scale + bias, the biased variance.
 /// scale, bias: [x.cols]. `residual` may have no data: then it counts as zeros. Sums in float64.
-using AddLayerNormFn = void (*)(MatF x, ConstMatF residual, const float* scale, const float* bias,
-                                float epsilon);
+using AddLayerNormFn = void (*)(MatF x, ConstMatF residual, const float* scale, const float* bias, float epsilon);
 
 /// x = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), the tanh form of the reference.
 using GeluFn = void (*)(MatF x);
@@ -28,16 +27,15 @@ using TransposeFn = void (*)(ConstMatF in, MatF out);
 ///   is_real       [n]; a score is replaced by float32's lowest number unless both tokens are real, so a pad as a
 ///                 query averages all values evenly; null means all are real
 ///   scores        [1, n], scratch
-using AttentionHeadFn = void (*)(ConstMatF q, ConstMatF k_transposed, ConstMatF v,
-                                 const unsigned char* is_real, MatF scores, MatF out);
+using AttentionHeadFn = void (*)(ConstMatF q, ConstMatF k_transposed, ConstMatF v, const unsigned char* is_real,
+                                 MatF scores, MatF out);
 
-void AddLayerNorm_f32__reference(MatF x, ConstMatF residual, const float* scale, const float* bias,
-                                 float epsilon);
+void AddLayerNorm_f32__reference(MatF x, ConstMatF residual, const float* scale, const float* bias, float epsilon);
 void Gelu_f32__reference(MatF x);
 void Softmax_f32__reference(MatF x);
 void Transpose_f32__reference(ConstMatF in, MatF out);
-void AttentionHead_f32__reference(ConstMatF q, ConstMatF k_transposed, ConstMatF v,
-                                  const unsigned char* is_real, MatF scores, MatF out);
+void AttentionHead_f32__reference(ConstMatF q, ConstMatF k_transposed, ConstMatF v, const unsigned char* is_real,
+                                  MatF scores, MatF out);
 
 }  // namespace smx
 

@@ -16,13 +16,13 @@ enum class WeightType : uint8_t {
 /// The constant side of a dense product y = x W + b. Owns nothing.
 struct ProductWeights {
   WeightType type = WeightType::kF32;
-  bool outputs_first = false;      // kernel is [outputs, inputs]; else [inputs, outputs]
+  bool outputs_first = false;  // kernel is [outputs, inputs]; else [inputs, outputs]
   size_t inputs = 0;
   size_t outputs = 0;
-  size_t stride = 0;               // values from one row of the kernel to the next
-  const void* kernel = nullptr;    // float or int8_t
-  const float* scales = nullptr;   // [outputs], kQc8w only
-  const float* bias = nullptr;     // [outputs], or null
+  size_t stride = 0;              // values from one row of the kernel to the next
+  const void* kernel = nullptr;   // float or int8_t
+  const float* scales = nullptr;  // [outputs], kQc8w only
+  const float* bias = nullptr;    // [outputs], or null
 };
 
 /// How a row of int8 values stands for reals: real = (value - zero_point) * scale. Same layout as XNNPACK's
@@ -32,8 +32,8 @@ struct RowQuantization {
   float scale;
 };
 
-/// Quantizes each row of `in` [rows, cols] to qd8: the range of its values and 0 is spread over -128..127, so 0 is exact
-/// and zeros behind a row change nothing.
+/// Quantizes each row of `in` [rows, cols] to qd8: the range of its values and 0 is spread over -128..127, so 0 is
+/// exact and zeros behind a row change nothing.
 ///
 ///   scale      = (max - min) / 255, 1 for a row of zeros
 ///   zero_point = the integer nearest to -128 - min / scale (or 127 - max / scale, whichever errs less), clamped
@@ -47,13 +47,13 @@ using ProductF32Fn = void (*)(ConstMatF x, const ProductWeights& weights, MatF o
 
 /// out[r, n] = (sum over k of (x[r, k] - zero_point[r]) * W[k, n]) * scale[r] * scales[n] + b[n];
 /// the sum is exact in int32 for up to 2^16 inputs.
-using ProductQd8Fn = void (*)(Mat<const int8_t> x, const RowQuantization* params,
-                              const ProductWeights& weights, MatF out);
+using ProductQd8Fn = void (*)(Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights,
+                              MatF out);
 
 void QuantizeRows_f32_qd8__reference(ConstMatF in, Mat<int8_t> out, RowQuantization* params);
 void Product_f32__reference(ConstMatF x, const ProductWeights& weights, MatF out);
-void Product_qd8_f32_qc8w__reference(Mat<const int8_t> x, const RowQuantization* params,
-                                     const ProductWeights& weights, MatF out);
+void Product_qd8_f32_qc8w__reference(Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights,
+                                     MatF out);
 
 }  // namespace smx
 

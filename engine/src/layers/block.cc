@@ -8,8 +8,7 @@ Status Block::Prepare(const BlockWeights& weights, size_t layer, const PrepareCo
   has_experts_ = context.config.layers[layer].feed_forward == FeedForwardKind::kExperts;
   Plan* plan = context.plan;
   plan->SetLayer(layer_);
-  const Checked bytes =
-      Checked(context.max_rows()) * Checked(context.config.d_model) * Checked(sizeof(float));
+  const Checked bytes = Checked(context.max_rows()) * Checked(context.config.d_model) * Checked(sizeof(float));
 
   mixing_output_ = plan->Acquire("mixing_output", bytes);
   SMX_TRY(mixing_.Prepare(weights, context.config.layers[layer].mixing, context));

@@ -40,8 +40,8 @@ struct RunContext {
   size_t rows() const { return batch_size * seq_len; }
 };
 
-inline void Observe(const RunContext& run, const char* name, int layer, Span<const size_t> shape,
-                    const float* values, const int32_t* indices = nullptr) {
+inline void Observe(const RunContext& run, const char* name, int layer, Span<const size_t> shape, const float* values,
+                    const int32_t* indices = nullptr) {
   if (run.observer.hook == nullptr) return;
   run.observer.hook(run.observer.context, Observation{name, layer, shape, values, indices});
 }

@@ -31,8 +31,7 @@ void Embedding::AddWord(int32_t id, size_t d_emb, float* row) const {
   for (size_t c = 0; c < d_emb; ++c) row[c] += static_cast<float>(values[c]) * scale;
 }
 
-Status Embedding::Run(const RunContext& run, Span<const int32_t> token_ids, Span<const int32_t> type_ids,
-                      MatF x) {
+Status Embedding::Run(const RunContext& run, Span<const int32_t> token_ids, Span<const int32_t> type_ids, MatF x) {
   const size_t d_emb = run.config.d_emb;
   const MatF sum = DenseMat(run.arena.Get<float>(sum_), run.rows(), d_emb);
   for (size_t r = 0; r < sum.rows; ++r) {

@@ -6,8 +6,7 @@ void FeedForwardRoom::Prepare(const FeedForwardWeights& weights, size_t max_rows
   const size_t d_ff = weights.intermediate.outputs;
   x.Acquire(weights.intermediate.type, max_rows, weights.intermediate.inputs, plan);
   plan->NextStep();
-  intermediate =
-      plan->Acquire("intermediate", Checked(max_rows) * Checked(d_ff) * Checked(sizeof(float)));
+  intermediate = plan->Acquire("intermediate", Checked(max_rows) * Checked(d_ff) * Checked(sizeof(float)));
   plan->NextStep();
   x.Release(plan);
   activation.Acquire(weights.output.type, max_rows, d_ff, plan);

@@ -46,8 +46,7 @@ Status MixingAttention::Create(const PrepareContext& context, Backend* backend) 
   return out_.Create(weights_->out, rows, backend);
 }
 
-void MixingAttention::RunHeads(const RunContext& run, size_t text, MatF query, MatF key, MatF value,
-                               MatF attended) {
+void MixingAttention::RunHeads(const RunContext& run, size_t text, MatF query, MatF key, MatF value, MatF attended) {
   const size_t n = run.seq_len;
   const size_t first = text * n;
   const size_t num_heads = run.config.num_heads;

@@ -10,10 +10,10 @@ namespace smx {
 /// Learned linear mixing, Y = S X H per text, as two products with constant weights: X through H, the transpose of that
 /// through S, which yields the transpose of Y.
 ///
-/// With masked padding only the leading n x n block of S is meant for n tokens. A packed S cannot be cut, so it is packed
-/// for a few lengths, powers of two, and a text takes the next longer one with zeros behind its own columns; zeros are
-/// exact in int8 too, so the answer does not depend on the length that was taken.
-/// Source: LinearTransform in sparse_mixers/layers.py.
+/// With masked padding only the leading n x n block of S is meant for n tokens. A packed S cannot be cut, so it is
+/// packed for a few lengths, powers of two, and a text takes the next longer one with zeros behind its own columns;
+/// zeros are exact in int8 too, so the answer does not depend on the length that was taken. Source: LinearTransform in
+/// sparse_mixers/layers.py.
 class MixingLinear {
  public:
   Status Prepare(const LinearMixingWeights& weights, const PrepareContext& context);

@@ -44,8 +44,8 @@ void Moe::Prepare(const MoeWeights& weights, const PrepareContext& context) {
   room_.Prepare(weights.experts[0], capacity, plan);
   computed_ = plan->Acquire("expert_output", expert_rows);
   plan->NextStep();
-  for (const BufferId id : {router_logits_, router_probs_, order_, dispatch_indices_, combine_weights_,
-                            gathered_, computed_}) {
+  for (const BufferId id :
+       {router_logits_, router_probs_, order_, dispatch_indices_, combine_weights_, gathered_, computed_}) {
     plan->Release(id);
   }
 }

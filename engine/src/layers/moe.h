@@ -8,10 +8,9 @@
 
 namespace smx {
 
-/// Mixture of experts with experts-choose routing: per routing group (a text, or the whole batch), each expert takes the
-/// tokens that want it most, up to its capacity; a token's output is the sum over its experts of
-/// probability x expert(token), 0 when none took it.
-/// Source: MoeLayer in sparse_mixers/layers.py.
+/// Mixture of experts with experts-choose routing: per routing group (a text, or the whole batch), each expert takes
+/// the tokens that want it most, up to its capacity; a token's output is the sum over its experts of probability x
+/// expert(token), 0 when none took it. Source: MoeLayer in sparse_mixers/layers.py.
 class Moe {
  public:
   void Prepare(const MoeWeights& weights, const PrepareContext& context);

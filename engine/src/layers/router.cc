@@ -19,8 +19,8 @@ uint32_t OrderKey(float value) {
 
 size_t ExpertCapacity(const MoeConfig& config, size_t num_tokens) {
   // From left to right as the reference does; nearbyint rounds half to even, the default rounding mode.
-  const double exact = config.capacity_factor * static_cast<double>(num_tokens) /
-                       static_cast<double>(config.num_experts);
+  const double exact =
+      config.capacity_factor * static_cast<double>(num_tokens) / static_cast<double>(config.num_experts);
   const double rounded = std::nearbyint(std::min(exact, static_cast<double>(num_tokens)));
   return std::min(std::max(static_cast<size_t>(rounded), config.min_expert_capacity), num_tokens);
 }

@@ -13,8 +13,7 @@ class Arena {
  public:
   Arena() = default;
   /// `plan` is placed, and outlives the arena; `bytes` has ArenaBytes(plan) of them at any alignment.
-  Arena(const Plan& plan, uint8_t* bytes)
-      : plan_(&plan), base_(bytes + Padding(bytes)) {}
+  Arena(const Plan& plan, uint8_t* bytes) : plan_(&plan), base_(bytes + Padding(bytes)) {}
 
   /// The buffer's first value; aligned to kBufferAlignment.
   template <typename T>
@@ -23,14 +22,11 @@ class Arena {
   }
 
   /// What a caller must provide, so that an aligned base fits in wherever the bytes begin.
-  static size_t RequiredBytes(const Plan& plan) {
-    return plan.placed_bytes() + kBufferAlignment - 1;
-  }
+  static size_t RequiredBytes(const Plan& plan) { return plan.placed_bytes() + kBufferAlignment - 1; }
 
  private:
   static size_t Padding(const uint8_t* bytes) {
-    return (kBufferAlignment - reinterpret_cast<uintptr_t>(bytes) % kBufferAlignment) %
-           kBufferAlignment;
+    return (kBufferAlignment - reinterpret_cast<uintptr_t>(bytes) % kBufferAlignment) % kBufferAlignment;
   }
 
   const Plan* plan_ = nullptr;

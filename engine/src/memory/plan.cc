@@ -52,8 +52,7 @@ size_t Plan::LowestFreeOffset(size_t buffer, Span<const uint32_t> placed) const 
     moved = false;
     for (const uint32_t other_index : placed) {
       const PlannedBuffer& other = buffers_[other_index];
-      const bool bytes_meet = offset < other.offset_bytes + other.bytes &&
-                              other.offset_bytes < offset + wanted.bytes;
+      const bool bytes_meet = offset < other.offset_bytes + other.bytes && other.offset_bytes < offset + wanted.bytes;
       if (!bytes_meet || !Overlap(wanted, other)) continue;
       offset = other.offset_bytes + other.bytes;
       moved = true;

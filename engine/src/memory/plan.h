@@ -24,8 +24,8 @@ struct BufferId {
 /// Which buffers a run needs, and when; from that, where each lies in the arena.
 ///
 /// Layers walk through a run without running it: Acquire before the step that writes a buffer first, NextStep between
-/// steps, Release in the step that reads it last. Place then gives buffers that are never alive together the same bytes.
-/// Mistakes (too many buffers, sizes beyond 64 bits) are remembered and told by Place.
+/// steps, Release in the step that reads it last. Place then gives buffers that are never alive together the same
+/// bytes. Mistakes (too many buffers, sizes beyond 64 bits) are remembered and told by Place.
 class Plan {
  public:
   /// @retval kOutOfMemory

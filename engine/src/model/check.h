@@ -18,8 +18,7 @@ Status CheckConfig(const schema::Model& model, const Log& log, ModelConfig* conf
 /// `weights` with views into the file. Scales are positive normal numbers; other values are not read.
 ///
 /// @retval kInvalidModel, kUnsupported, kOutOfMemory
-Status BindWeights(const VerifiedFile& file, const ModelConfig& config, const Log& log,
-                   ModelWeights* weights);
+Status BindWeights(const VerifiedFile& file, const ModelConfig& config, const Log& log, ModelWeights* weights);
 
 }  // namespace smx
 

@@ -21,24 +21,26 @@ struct Bound {
 Status CheckBounds(Span<const Bound> bounds, const Log& log) {
   for (const Bound& bound : bounds) {
     if (bound.value == 0 || bound.value > bound.max) {
-      return Fail(log, Status::kInvalidModel, "config: %s %u, must be 1..%u", bound.name, bound.value,
-                  bound.max);
+      return Fail(log, Status::kInvalidModel, "config: %s %u, must be 1..%u", bound.name, bound.value, bound.max);
     }
   }
   return Status::kOk;
 }
 
 Status CheckSizes(const schema::Config& c, const Log& log) {
-  const Bound bounds[] = {
-      {"vocab_size", c.vocab_size(), kMaxVocabulary}, {"type_vocab_size", c.type_vocab_size(), kMaxWidth},
-      {"max_seq_len", c.max_seq_len(), kMaxWidth},    {"d_emb", c.d_emb(), kMaxWidth},
-      {"d_model", c.d_model(), kMaxWidth},            {"d_ff", c.d_ff(), kMaxWidth},
-      {"num_heads", c.num_heads(), kMaxWidth},        {"num_classes", c.num_classes(), kMaxWidth},
-      {"layers", c.layers()->size(), kMaxLayers}};
+  const Bound bounds[] = {{"vocab_size", c.vocab_size(), kMaxVocabulary},
+                          {"type_vocab_size", c.type_vocab_size(), kMaxWidth},
+                          {"max_seq_len", c.max_seq_len(), kMaxWidth},
+                          {"d_emb", c.d_emb(), kMaxWidth},
+                          {"d_model", c.d_model(), kMaxWidth},
+                          {"d_ff", c.d_ff(), kMaxWidth},
+                          {"num_heads", c.num_heads(), kMaxWidth},
+                          {"num_classes", c.num_classes(), kMaxWidth},
+                          {"layers", c.layers()->size(), kMaxLayers}};
   SMX_TRY(CheckBounds(bounds, log));
   if (c.d_model() % c.num_heads() != 0) {
-    return Fail(log, Status::kInvalidModel, "config: d_model %u is no multiple of num_heads %u",
-                c.d_model(), c.num_heads());
+    return Fail(log, Status::kInvalidModel, "config: d_model %u is no multiple of num_heads %u", c.d_model(),
+                c.num_heads());
   }
   if (c.pad_id() >= c.vocab_size()) {
     return Fail(log, Status::kInvalidModel, "config: pad_id %u, must be below vocab_size %u", c.pad_id(),
@@ -66,8 +68,7 @@ Status CheckKinds(const schema::Config& c, const Log& log) {
     return NotBuilt(log, "padding", schema::EnumNamePadding(c.padding()), c.padding());
   }
   if (c.routing_group() > schema::RoutingGroup_BATCH) {
-    return NotBuilt(log, "routing_group", schema::EnumNameRoutingGroup(c.routing_group()),
-                    c.routing_group());
+    return NotBuilt(log, "routing_group", schema::EnumNameRoutingGroup(c.routing_group()), c.routing_group());
   }
   if (c.task() > schema::TaskKind_REGRESSION) {
     return NotBuilt(log, "task", schema::EnumNameTaskKind(c.task()), c.task());
@@ -77,8 +78,7 @@ Status CheckKinds(const schema::Config& c, const Log& log) {
                 "config: padding MASKED with routing_group BATCH; masked routes each text alone");
   }
   if (c.task() == schema::TaskKind_REGRESSION && c.num_classes() != 1) {
-    return Fail(log, Status::kInvalidModel, "config: task REGRESSION with %u classes, must be 1",
-                c.num_classes());
+    return Fail(log, Status::kInvalidModel, "config: task REGRESSION with %u classes, must be 1", c.num_classes());
   }
   return Status::kOk;
 }
@@ -92,8 +92,7 @@ Status CheckLayers(const schema::Config& c, const Log& log, ModelConfig* config)
       return NotBuilt(log, "mixing", schema::EnumNameMixingKind(layer.mixing()), layer.mixing());
     }
     if (layer.feed_forward() > schema::FeedForwardKind_EXPERTS) {
-      return NotBuilt(log, "feed_forward", schema::EnumNameFeedForwardKind(layer.feed_forward()),
-                      layer.feed_forward());
+      return NotBuilt(log, "feed_forward", schema::EnumNameFeedForwardKind(layer.feed_forward()), layer.feed_forward());
     }
     const bool attention = layer.mixing() == schema::MixingKind_ATTENTION;
     const bool experts = layer.feed_forward() == schema::FeedForwardKind_EXPERTS;
@@ -118,8 +117,8 @@ Status CheckExperts(const schema::Experts& e, const Log& log, MoeConfig* moe) {
                           {"max_group_size", e.max_group_size(), UINT32_MAX}};
   SMX_TRY(CheckBounds(bounds, log));
   if (!(e.capacity_factor() >= 0.0 && e.capacity_factor() <= static_cast<double>(kMaxExperts))) {
-    return Fail(log, Status::kInvalidModel, "config: capacity_factor %g, must be 0..%u",
-                e.capacity_factor(), kMaxExperts);
+    return Fail(log, Status::kInvalidModel, "config: capacity_factor %g, must be 0..%u", e.capacity_factor(),
+                kMaxExperts);
   }
   moe->num_experts = e.num_experts();
   moe->expert_d_ff = e.expert_d_ff();
@@ -139,8 +138,7 @@ Status CheckConfig(const schema::Model& model, const Log& log, ModelConfig* conf
   if (c.experts() != nullptr) SMX_TRY(CheckExperts(*c.experts(), log, &config->moe));
   const uint32_t num_labels = model.labels() == nullptr ? 0 : model.labels()->size();
   if (num_labels != 0 && num_labels != c.num_classes()) {
-    return Fail(log, Status::kInvalidModel, "labels: %u of them for num_classes %u", num_labels,
-                c.num_classes());
+    return Fail(log, Status::kInvalidModel, "labels: %u of them for num_classes %u", num_labels, c.num_classes());
   }
   config->vocab_size = c.vocab_size();
   config->type_vocab_size = c.type_vocab_size();

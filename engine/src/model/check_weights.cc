@@ -1,6 +1,6 @@
 #include <cinttypes>
-#include <cstdarg>
 #include <cmath>
+#include <cstdarg>
 #include <cstdio>
 #include <string_view>
 
@@ -28,9 +28,7 @@ struct ShapeText {
   }
 };
 
-std::string_view NameOf(const schema::Tensor& tensor) {
-  return {tensor.name()->c_str(), tensor.name()->size()};
-}
+std::string_view NameOf(const schema::Tensor& tensor) { return {tensor.name()->c_str(), tensor.name()->size()}; }
 
 /// Finds tensors by name, checks them against what the configuration asks for, and counts them, so that a tensor
 /// nobody asked for does not go unnoticed. The first breach sticks in status().
@@ -120,8 +118,8 @@ const schema::Tensor* Binder::Find(const char* name, Span<const uint32_t> shape)
 const uint8_t* Binder::Bytes(const schema::Tensor& tensor, uint64_t offset, Checked bytes) {
   const auto& segments = *file_.model->segments();
   if (tensor.segment() >= segments.size()) {
-    FailOnce(Fail(log_, Status::kInvalidModel, "tensor %s: segment %u, the file has %u",
-                  tensor.name()->c_str(), tensor.segment(), segments.size()));
+    FailOnce(Fail(log_, Status::kInvalidModel, "tensor %s: segment %u, the file has %u", tensor.name()->c_str(),
+                  tensor.segment(), segments.size()));
     return nullptr;
   }
   const schema::Segment& segment = *segments.Get(tensor.segment());
@@ -164,8 +162,8 @@ WeightType Binder::TypeOf(const schema::Tensor& tensor) {
 
 const float* Binder::Scales(const schema::Tensor& tensor, uint64_t channel_axis, size_t count) {
   if (tensor.channel_axis() != channel_axis) {
-    FailOnce(Fail(log_, Status::kInvalidModel, "tensor %s: channel_axis %u, must be %" PRIu64,
-                  tensor.name()->c_str(), tensor.channel_axis(), channel_axis));
+    FailOnce(Fail(log_, Status::kInvalidModel, "tensor %s: channel_axis %u, must be %" PRIu64, tensor.name()->c_str(),
+                  tensor.channel_axis(), channel_axis));
     return nullptr;
   }
   const uint8_t* bytes = Bytes(tensor, tensor.scale_offset(), Checked(count) * Checked(sizeof(float)));
@@ -222,8 +220,7 @@ void BindEmbedding(const ModelConfig& c, Binder* bind, EmbeddingWeights* w) {
   w->position = bind->Matrix("position/embedding", c.max_seq_len, c.d_emb);
   w->type = bind->Matrix("type/embedding", c.type_vocab_size, c.d_emb);
   w->layer_norm = bind->LayerNorm("layer_norm", c.d_emb);
-  w->hidden_mapping_in =
-      bind->Product("hidden_mapping_in/kernel", "hidden_mapping_in/bias", c.d_emb, c.d_model);
+  w->hidden_mapping_in = bind->Product("hidden_mapping_in/kernel", "hidden_mapping_in/bias", c.d_emb, c.d_model);
 }
 
 void BindMixing(const ModelConfig& c, size_t layer, Binder* bind, BlockWeights* w) {
@@ -276,13 +273,11 @@ void BindHead(const ModelConfig& c, Binder* bind, HeadWeights* w) {
   bind->SetPrefix("encoder/");
   w->pooler = bind->Product("pooler/kernel", "pooler/bias", c.d_model, c.d_model);
   bind->SetPrefix("classification/");
-  w->classification =
-      bind->Product("output_kernel", "output_bias", c.d_model, c.num_classes, /*outputs_first=*/true);
+  w->classification = bind->Product("output_kernel", "output_bias", c.d_model, c.num_classes, /*outputs_first=*/true);
 }
 
 /// Products that read the same activations must want them in the same form.
-Status CheckSameType(const ProductWeights& a, const ProductWeights& b, size_t layer, const char* what,
-                     const Log& log) {
+Status CheckSameType(const ProductWeights& a, const ProductWeights& b, size_t layer, const char* what, const Log& log) {
   if (a.type == b.type) return Status::kOk;
   return Fail(log, Status::kInvalidModel, "layer %zu: the kernels of its %s differ in type", layer, what);
 }
@@ -318,8 +313,7 @@ Status CheckNamesAreSorted(const schema::Model& model, const Log& log) {
 
 }  // namespace
 
-Status BindWeights(const VerifiedFile& file, const ModelConfig& config, const Log& log,
-                   ModelWeights* weights) {
+Status BindWeights(const VerifiedFile& file, const ModelConfig& config, const Log& log, ModelWeights* weights) {
   SMX_TRY(CheckNamesAreSorted(*file.model, log));
   Binder bind(file, log);
   BindEmbedding(config, &bind, &weights->embedding);
@@ -333,8 +327,8 @@ Status BindWeights(const VerifiedFile& file, const ModelConfig& config, const Lo
   weights->product_type = weights->embedding.hidden_mapping_in.type;
   const uint32_t num_tensors = file.model->tensors()->size();
   if (bind.num_bound() == num_tensors) return Status::kOk;
-  return Fail(log, Status::kInvalidModel, "tensors: the file has %u, the configuration asks for %u",
-              num_tensors, bind.num_bound());
+  return Fail(log, Status::kInvalidModel, "tensors: the file has %u, the configuration asks for %u", num_tensors,
+              bind.num_bound());
 }
 
 }  // namespace smx

@@ -37,8 +37,8 @@ Status CheckHeader(const FileHeader& header, uint64_t file_bytes, const Log& log
     return Fail(log, Status::kInvalidModel, "header: the first 8 bytes are not those of a .smx file");
   }
   if (header.format_major != schema::kFormatMajor) {
-    return Fail(log, Status::kUnsupported, "header: format version %u.%u, this build reads %u.x",
-                header.format_major, header.format_minor, schema::kFormatMajor);
+    return Fail(log, Status::kUnsupported, "header: format version %u.%u, this build reads %u.x", header.format_major,
+                header.format_minor, schema::kFormatMajor);
   }
   if (header.file_bytes != file_bytes) {
     return Fail(log, Status::kInvalidModel,
@@ -46,14 +46,13 @@ Status CheckHeader(const FileHeader& header, uint64_t file_bytes, const Log& log
                 header.file_bytes, file_bytes);
   }
   if (header.header_bytes != sizeof(FileHeader) || !IsZero(header.reserved)) {
-    return Fail(log, Status::kInvalidModel, "header: header_bytes %u or a reserved byte is wrong",
-                header.header_bytes);
+    return Fail(log, Status::kInvalidModel, "header: header_bytes %u or a reserved byte is wrong", header.header_bytes);
   }
   const Checked end = Checked(sizeof(FileHeader)) + Checked(header.metadata_bytes);
   if (!end.AtMost(file_bytes) || header.metadata_bytes > schema::kMaxMetadataBytes) {
     return Fail(log, Status::kInvalidModel,
-                "header: metadata_bytes %" PRIu64 ", at most %" PRIu64 " and inside of the file",
-                header.metadata_bytes, schema::kMaxMetadataBytes);
+                "header: metadata_bytes %" PRIu64 ", at most %" PRIu64 " and inside of the file", header.metadata_bytes,
+                schema::kMaxMetadataBytes);
   }
   return Status::kOk;
 }
@@ -71,12 +70,10 @@ Status CopyMetadata(Span<const uint8_t> bytes, const FileHeader& header, const L
   return Status::kOk;
 }
 
-Status VerifyFlatBuffer(const FixedArray<uint8_t>& metadata, const Log& log,
-                        const schema::Model** model) {
+Status VerifyFlatBuffer(const FixedArray<uint8_t>& metadata, const Log& log, const schema::Model** model) {
   constexpr size_t kSmallest = 8;  // root offset and file identifier
   if (metadata.size() < kSmallest || !schema::ModelBufferHasIdentifier(metadata.data())) {
-    return Fail(log, Status::kInvalidModel, "metadata: file identifier is not \"%s\"",
-                schema::ModelIdentifier());
+    return Fail(log, Status::kInvalidModel, "metadata: file identifier is not \"%s\"", schema::ModelIdentifier());
   }
   flatbuffers::Verifier verifier(metadata.data(), metadata.size(), kMaxDepth, kMaxTables);
   if (!schema::VerifyModelBuffer(verifier)) {
@@ -92,15 +89,14 @@ Status CheckSegments(const VerifiedFile& file, const Log& log) {
   const auto& segments = *file.model->segments();
   for (uint32_t i = 0; i < segments.size(); ++i) {
     const schema::Segment& segment = *segments.Get(i);
-    if (segment.alignment() != schema::kSegmentAlignment &&
-        segment.alignment() != schema::kExpertAlignment) {
-      return Fail(log, Status::kInvalidModel, "segment %u: alignment %u, must be %" PRIu64 " or %" PRIu64,
-                  i, segment.alignment(), schema::kSegmentAlignment, schema::kExpertAlignment);
+    if (segment.alignment() != schema::kSegmentAlignment && segment.alignment() != schema::kExpertAlignment) {
+      return Fail(log, Status::kInvalidModel, "segment %u: alignment %u, must be %" PRIu64 " or %" PRIu64, i,
+                  segment.alignment(), schema::kSegmentAlignment, schema::kExpertAlignment);
     }
     const Checked offset = Checked(end).AlignedUp(segment.alignment());
     const Checked segment_end = offset + Checked(segment.bytes());
-    if (!offset.ok() || segment.offset() != offset.value() ||
-        !segment_end.AtMost(file.bytes.size()) || segment.bytes() == 0 || segment.reserved() != 0) {
+    if (!offset.ok() || segment.offset() != offset.value() || !segment_end.AtMost(file.bytes.size()) ||
+        segment.bytes() == 0 || segment.reserved() != 0) {
       return Fail(log, Status::kInvalidModel,
                   "segment %u: offset %" PRIu64 ", bytes %" PRIu64 "; must begin at %" PRIu64
                   " and end inside of the file of %zu bytes",
@@ -121,8 +117,7 @@ Status CheckSegments(const VerifiedFile& file, const Log& log) {
 Status VerifyFile(Span<const uint8_t> bytes, const Log& log, VerifiedFile* file) {
   FileHeader header;
   if (bytes.size() < sizeof(header)) {
-    return Fail(log, Status::kInvalidModel, "file: %zu bytes, the header alone has %zu", bytes.size(),
-                sizeof(header));
+    return Fail(log, Status::kInvalidModel, "file: %zu bytes, the header alone has %zu", bytes.size(), sizeof(header));
   }
   std::memcpy(&header, bytes.data(), sizeof(header));
   SMX_TRY(CheckHeader(header, bytes.size(), log));

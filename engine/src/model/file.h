@@ -14,8 +14,8 @@ namespace smx {
 
 /// A file that is what it says byte by byte; whether it means anything is the business of check.h.
 struct VerifiedFile {
-  Span<const uint8_t> bytes;           // the whole file, somebody else's
-  FixedArray<uint8_t> metadata;        // our own copy: a file changed later changes numbers, never structure
+  Span<const uint8_t> bytes;             // the whole file, somebody else's
+  FixedArray<uint8_t> metadata;          // our own copy: a file changed later changes numbers, never structure
   const schema::Model* model = nullptr;  // in `metadata`
 };
 

@@ -66,8 +66,8 @@ struct BlockWeights {
 };
 
 struct HeadWeights {
-  ProductWeights pooler;             // d_model -> d_model
-  ProductWeights classification;     // [num_classes, d_model], output channels on axis 0
+  ProductWeights pooler;          // d_model -> d_model
+  ProductWeights classification;  // [num_classes, d_model], output channels on axis 0
 };
 
 struct ModelWeights {

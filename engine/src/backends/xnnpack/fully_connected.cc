@@ -43,27 +43,26 @@ XnnpackFullyConnected::~XnnpackFullyConnected() {
   if (operator_ != nullptr) xnn_delete_operator(operator_);
 }
 
-Status XnnpackFullyConnected::Create(const ProductWeights& weights, size_t max_rows,
-                                     xnn_weights_cache_provider* packed, const Log& log) {
+Status XnnpackFullyConnected::Create(const ProductWeights& weights, size_t max_rows, xnn_weights_cache_provider* packed,
+                                     const Log& log) {
   FixedArray<int8_t> copy;
   SMX_TRY(CopyDense(weights, &copy));
   const int8_t* kernel = copy.size() != 0 ? copy.data() : static_cast<const int8_t*>(weights.kernel);
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const uint32_t flags = weights.outputs_first ? 0 : XNN_FLAG_TRANSPOSE_WEIGHTS;
   const xnn_status created = xnn_create_fully_connected_nc_qd8_f32_qc8w(
-      weights.inputs, weights.outputs, weights.inputs, weights.outputs, weights.scales, kernel,
-      weights.bias, -kInfinity, kInfinity, flags, /*code_cache=*/nullptr, packed, &operator_);
+      weights.inputs, weights.outputs, weights.inputs, weights.outputs, weights.scales, kernel, weights.bias,
+      -kInfinity, kInfinity, flags, /*code_cache=*/nullptr, packed, &operator_);
   SMX_TRY(StatusOf(created, "create fully connected qd8-qc8w", log));
   return StatusOf(xnn_reshape_fully_connected_nc_qd8_f32_qc8w(operator_, max_rows, nullptr),
                   "reshape fully connected qd8-qc8w", log);
 }
 
-Status XnnpackFullyConnected::Run(Mat<const int8_t> x, const RowQuantization* params, MatF out,
-                                  pthreadpool* threads) {
+Status XnnpackFullyConnected::Run(Mat<const int8_t> x, const RowQuantization* params, MatF out, pthreadpool* threads) {
   xnn_status status = xnn_reshape_fully_connected_nc_qd8_f32_qc8w(operator_, x.rows, threads);
   if (status == xnn_status_success) {
-    status = xnn_setup_fully_connected_nc_qd8_f32_qc8w(
-        operator_, x.data, out.data, reinterpret_cast<const xnn_quantization_params*>(params));
+    status = xnn_setup_fully_connected_nc_qd8_f32_qc8w(operator_, x.data, out.data,
+                                                       reinterpret_cast<const xnn_quantization_params*>(params));
   }
   if (status == xnn_status_success) status = xnn_run_operator(operator_, threads);
   return status == xnn_status_success ? Status::kOk : Status::kBackendFailure;

@@ -33,8 +33,7 @@ class XnnpackFullyConnected {
   ~XnnpackFullyConnected();
 
   /// Packs `weights`, of type kQc8w, through `packed`, and shapes the operator for `max_rows`.
-  Status Create(const ProductWeights& weights, size_t max_rows, xnn_weights_cache_provider* packed,
-                const Log& log);
+  Status Create(const ProductWeights& weights, size_t max_rows, xnn_weights_cache_provider* packed, const Log& log);
 
   /// x is dense, [rows, inputs] with the slack above behind it; `params` as RepeatLastRow leaves them; out dense,
   /// [rows, outputs]. No heap call.

@@ -6,8 +6,7 @@
 
 namespace smx {
 
-void AddLayerNorm_f32__reference(MatF x, ConstMatF residual, const float* scale, const float* bias,
-                                 float epsilon) {
+void AddLayerNorm_f32__reference(MatF x, ConstMatF residual, const float* scale, const float* bias, float epsilon) {
   const double n = static_cast<double>(x.cols);
   for (size_t r = 0; r < x.rows; ++r) {
     float* row = x.Row(r);
@@ -60,8 +59,8 @@ void Transpose_f32__reference(ConstMatF in, MatF out) {
   }
 }
 
-void AttentionHead_f32__reference(ConstMatF q, ConstMatF k_transposed, ConstMatF v,
-                                  const unsigned char* is_real, MatF scores, MatF out) {
+void AttentionHead_f32__reference(ConstMatF q, ConstMatF k_transposed, ConstMatF v, const unsigned char* is_real,
+                                  MatF scores, MatF out) {
   const size_t n = q.rows;
   const float scale = 1.0f / std::sqrt(static_cast<float>(q.cols));
   float* row = scores.Row(0);

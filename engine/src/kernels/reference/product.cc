@@ -97,8 +97,8 @@ void Product_f32__reference(ConstMatF x, const ProductWeights& weights, MatF out
   }
 }
 
-void Product_qd8_f32_qc8w__reference(Mat<const int8_t> x, const RowQuantization* params,
-                                     const ProductWeights& weights, MatF out) {
+void Product_qd8_f32_qc8w__reference(Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights,
+                                     MatF out) {
   for (size_t r = 0; r < x.rows; ++r) {
     for (size_t n = 0; n < weights.outputs; ++n) {
       const int32_t sum = IntegerProduct(x.Row(r), params[r].zero_point, weights, n);
