@@ -33,7 +33,7 @@ ProcessResult RunProgram(const std::string& program, const std::vector<std::stri
                          const std::string& input, const std::string& stdout_path) {
   const TemporaryFolder folder;
   folder.Write("stdin", input);
-  const std::string path = std::string(SMX_BIN_DIR) + "/" + program;
+  const std::string path = program[0] == '/' ? program : std::string(SMX_BIN_DIR) + "/" + program;
   std::vector<char*> argv = {const_cast<char*>(path.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);

@@ -13,8 +13,8 @@ struct ProcessResult {
   std::string err;
 };
 
-/// Runs a program of this build, such as "smx", with `arguments` and `input` on its stdin, and waits for it.
-/// `stdout_path` is where its stdout goes instead of into the result, such as /dev/full.
+/// Runs a program of this build, such as "smx", or one of the system by its whole path, with `arguments` and `input` on
+/// its stdin, and waits for it. `stdout_path` is where its stdout goes instead of into the result, such as /dev/full.
 ProcessResult RunProgram(const std::string& program, const std::vector<std::string>& arguments,
                          const std::string& input = "", const std::string& stdout_path = "");
 

@@ -9,6 +9,7 @@ import dataclasses
 import json
 import pathlib
 import sys
+import traceback
 
 import torch
 from safetensors.torch import load_file
@@ -151,17 +152,24 @@ def test_capacity_rounds_half_to_even_and_is_clamped():
 
 
 def main():
-    for name in CASES:
-        print(f"{name}: worst difference {check_case(name, CASES_FOLDER):.1e}")
-    for test in (test_numpy_agrees_with_the_reference_without_pads,
-                 test_masked_equals_numpy_on_random_weights,
-                 test_masked_equals_numpy_on_golden_weights,
-                 test_masked_answer_does_not_depend_on_neighbours_or_pads,
-                 test_masked_full_length_equals_reference_padding,
-                 test_capacity_rounds_half_to_even_and_is_clamped):
-        test()
-        print(f"{test.__name__}: ok")
+    tests = [(name, lambda name=name: f"worst difference {check_case(name, CASES_FOLDER):.1e}") for name in CASES]
+    tests += [(test.__name__, test) for test in (
+        test_numpy_agrees_with_the_reference_without_pads,
+        test_masked_equals_numpy_on_random_weights,
+        test_masked_equals_numpy_on_golden_weights,
+        test_masked_answer_does_not_depend_on_neighbours_or_pads,
+        test_masked_full_length_equals_reference_padding,
+        test_capacity_rounds_half_to_even_and_is_clamped)]
+    failed = 0
+    for name, test in tests:
+        try:
+            print(f"{name}: {test() or 'ok'}")
+        except Exception:  # pylint: disable=broad-except
+            traceback.print_exc()
+            failed += 1
+    print(f"{len(tests) - failed} passed, {failed} failed")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
