@@ -102,7 +102,7 @@ Result<Classifier> Classifier::Create(const Model& model, const Options& options
   }
   const size_t skip = (alignof(float) - reinterpret_cast<uintptr_t>(arena.data()) % alignof(float)) % alignof(float);
   const size_t own_bytes = OwnBytes(model, options);
-  SMX_ASSIGN_OR_RETURN(Tokenizer tokenizer, Tokenizer::Create(model));
+  SMX_ASSIGN_OR_RETURN(Tokenizer tokenizer, Tokenizer::Create(model, options.log));
   SMX_ASSIGN_OR_RETURN(
       Encoder encoder,
       Encoder::Create(model, options, arena.subspan(skip + own_bytes, arena.size() - skip - own_bytes)));

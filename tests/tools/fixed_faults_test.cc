@@ -96,3 +96,13 @@ TEST_CASE("fixed: control characters of a model card or a text reached the termi
 TEST_CASE("fixed: a subcommand that does not exist was not named") {
   CheckRefused(RunSmx({"frobnicate"}), 2, {"frobnicate"});
 }
+
+TEST_CASE("fixed: a model kept the log of its loading, whose context was gone when the model had something to say") {
+  const smx::tests::MemoryModel model(smx::tests::ReadModelFolder(GoldenFolder("linear"), "params.safetensors"),
+                                      smx::tools::WeightsType::kF32);
+  std::string message;
+  const smx::Log log = {[](void* context, const char* text) { *static_cast<std::string*>(context) = text; }, &message};
+  CHECK(smx::Tokenizer::Create(*model, log).status() == smx::Status::kUnsupported);
+  CHECK(message == "tokenizer: the model has none");
+  CHECK(smx::Tokenizer::Create(*model).status() == smx::Status::kUnsupported);
+}

@@ -92,7 +92,8 @@ TEST_CASE("inspect: --html writes one file with the name and every tensor, and n
   CHECK(folder.List() == std::vector<std::string>{"report.html"});
   const std::string html = ReadFile(path);
   CHECK(Holds(html, "banking77-sparse-mixer"));
-  for (const json& tensor : SmxJson({"inspect", ShippedModel(), "--tensors", "--json"}).at("tensors")) {
+  const json report = SmxJson({"inspect", ShippedModel(), "--tensors", "--json"});
+  for (const json& tensor : report.at("tensors")) {
     CAPTURE(tensor);
     CHECK(Holds(html, tensor.at("name").get<std::string>()));
   }

@@ -65,7 +65,7 @@ enum class VerifyWeights : uint8_t {
 
 struct LoadOptions {
   VerifyWeights verify_weights = VerifyWeights::kAuto;
-  Log log;
+  Log log;  ///< Used while loading only; the model forgets it.
 };
 
 /// A verified, read-only model file. Cheap to move; shared by any number of Encoders, Tokenizers and Classifiers, on
@@ -101,7 +101,7 @@ class Model {
   const char* label(size_t index) const;  ///< index < info().num_classes
 
   /// SHA-256 of every segment against the metadata; for files that Load took without.
-  Status VerifyWeightHashes() const;
+  Status VerifyWeightHashes(const Log& log = {}) const;
 
   /// For the rest of the engine.
   const internal::ModelData& data() const { return *data_; }

@@ -43,8 +43,10 @@ struct TokenizeResult {
 /// Tokenizer serves any number of threads. The model outlives it.
 class Tokenizer {
  public:
+  /// `log` is kept: its context outlives the Tokenizer.
+  ///
   /// @retval kUnsupported  the model holds no tokenizer, or one that is not built.
-  static Result<Tokenizer> Create(const Model& model);
+  static Result<Tokenizer> Create(const Model& model, const Log& log = {});
 
   /// Ids of `text`, and of `text_pair` unless its data() is null, cut to the capacity: the first tokens of the text
   /// stay, [CLS] and [SEP] too; of a pair the longer text loses its last token first.
@@ -60,8 +62,9 @@ class Tokenizer {
   size_t vocab_size() const;
 
  private:
-  explicit Tokenizer(const internal::ModelData& model) : model_(&model) {}
+  Tokenizer(const internal::ModelData& model, const Log& log) : model_(&model), log_(log) {}
   const internal::ModelData* model_;
+  Log log_;
 };
 
 }  // namespace smx

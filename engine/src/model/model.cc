@@ -15,11 +15,11 @@ using internal::ModelData;
 
 constexpr uint64_t kAutoVerifyBytes = uint64_t{64} << 20;
 
-Status LoadTokenizer(ModelData* data) {
+Status LoadTokenizer(const Log& log, ModelData* data) {
   const schema::Tokenizer* tokenizer = data->file.model->tokenizer();
   if (tokenizer == nullptr) return Status::kOk;
-  SMX_TRY(ViewTokenizer(*tokenizer, data->log, &data->special_tokens, &data->tokenizer_view));
-  SMX_TRY(CheckTokenizer(data->tokenizer_view, data->config.vocab_size, data->log));
+  SMX_TRY(ViewTokenizer(*tokenizer, log, &data->special_tokens, &data->tokenizer_view));
+  SMX_TRY(CheckTokenizer(data->tokenizer_view, data->config.vocab_size, log));
   data->has_tokenizer = true;
   return Status::kOk;
 }
@@ -52,14 +52,13 @@ ModelInfo InfoOf(const ModelData& data) {
 
 /// `data->mapping` may hold the bytes; everything else is filled here.
 Status LoadBytes(Span<const uint8_t> bytes, const LoadOptions& options, ModelData* data) {
-  data->log = options.log;
   if (reinterpret_cast<uintptr_t>(bytes.data()) % 64 != 0) {
     return Fail(options.log, Status::kInvalidArgument, "file: its bytes must lie at a multiple of 64");
   }
   SMX_TRY(VerifyFile(bytes, options.log, &data->file));
   SMX_TRY(CheckConfig(*data->file.model, options.log, &data->config));
   SMX_TRY(BindWeights(data->file, data->config, options.log, &data->weights));
-  SMX_TRY(LoadTokenizer(data));
+  SMX_TRY(LoadTokenizer(options.log, data));
   data->info = InfoOf(*data);
   const bool verify = options.verify_weights == VerifyWeights::kAlways ||
                       (options.verify_weights == VerifyWeights::kAuto && bytes.size() <= kAutoVerifyBytes);
@@ -151,6 +150,6 @@ const char* Model::label(size_t index) const {
   return labels->Get(static_cast<uint32_t>(index))->c_str();
 }
 
-Status Model::VerifyWeightHashes() const { return VerifySegmentHashes(data_->file, data_->log); }
+Status Model::VerifyWeightHashes(const Log& log) const { return VerifySegmentHashes(data_->file, log); }
 
 }  // namespace smx

@@ -18,7 +18,6 @@ class ModelData {
   ModelConfig config;
   ModelWeights weights;
   ModelInfo info = {};
-  Log log;
 
   /// Null when the file has none.
   const TokenizerView* tokenizer() const { return has_tokenizer ? &tokenizer_view : nullptr; }

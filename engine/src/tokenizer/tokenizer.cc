@@ -6,17 +6,17 @@
 
 namespace smx {
 
-Result<Tokenizer> Tokenizer::Create(const Model& model) {
+Result<Tokenizer> Tokenizer::Create(const Model& model, const Log& log) {
   const internal::ModelData& data = model.data();
   if (data.tokenizer() == nullptr) {
-    return Fail(data.log, Status::kUnsupported, "tokenizer: the model has none");
+    return Fail(log, Status::kUnsupported, "tokenizer: the model has none");
   }
-  return Tokenizer(data);
+  return Tokenizer(data, log);
 }
 
 Status Tokenizer::Tokenize(std::string_view text, std::string_view text_pair, const TokenizeOptions& options,
                            const TokenBuffers& out, TokenizeResult* result) const {
-  return TokenizeText(*model_->tokenizer(), text, text_pair, options, out, model_->log, result);
+  return TokenizeText(*model_->tokenizer(), text, text_pair, options, out, log_, result);
 }
 
 std::string_view Tokenizer::Piece(int32_t id) const {
