@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "smx/model.h"
+#include "smx/platform.h"
 #include "smx/span.h"
 #include "smx/status.h"
 
