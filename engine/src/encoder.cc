@@ -23,7 +23,7 @@ class EncoderState {
   EncoderState(const Model& model, const Options& its_options)
       : data(model.data()),
         options(its_options),
-        context{data.config, options.batch_size, MaxTokens(data.config, options), &plan} {}
+        context{data.config, options.batch_size, MaxTokens(data.config, options), &plan, {}} {}
 
   /// Plans the whole run; creates nothing.
   Status Prepare();
@@ -38,14 +38,19 @@ class EncoderState {
   const ModelData& data;
   const Options options;
   Plan plan;
+  FixedArray<Step> steps;
   Backend backend;
-  uint64_t last_macs = 0;
 
  private:
   static size_t MaxTokens(const ModelConfig& config, const Options& options) {
     return options.max_tokens == 0 ? config.max_seq_len : options.max_tokens;
   }
+  Status PlanStages();
+  Status CopyStages();
   const unsigned char* MarkRealTokens(Span<const int32_t> token_ids) const;
+  TextRows RowsOf(Span<const int32_t> token_ids) const;
+  /// Fills live_rows_; returns how many rows of the last block's output are wanted.
+  size_t ChooseRows(const TextRows& text, bool hidden_is_wanted);
   Status RunLayers(const RunContext& run, Span<const int32_t> token_ids, Span<const int32_t> type_ids, MatF x);
 
   PrepareContext context;
@@ -54,6 +59,8 @@ class EncoderState {
   FixedArray<Block> blocks_;
   Head head_;
   BufferId hidden_, is_real_;
+  FixedArray<LiveRows> live_rows_;    // per block, of the last run
+  FixedArray<LiveRows> fewest_rows_;  // per block, see PrepareContext
 };
 
 namespace {
@@ -107,12 +114,28 @@ bool AllFinite(ConstMatF values) {
 Status EncoderState::Prepare() {
   // Upper bound of what one block acquires, see Prepare of its stages.
   constexpr size_t kBuffersPerBlock = 24;
+  constexpr size_t kStagesPerBlock = 3;
   const ModelConfig& config = data.config;
   SMX_TRY(CheckOptions(config, options));
   SMX_TRY(CheckGroups(config, context, options.log));
-  SMX_TRY(plan.Init(kBuffersPerBlock * (config.layers.size() + 1)));
+  SMX_TRY(plan.Init(kBuffersPerBlock * (config.layers.size() + 1), kStagesPerBlock * (config.layers.size() + 1)));
   SMX_TRY(blocks_.Allocate(config.layers.size()));
+  SMX_TRY(live_rows_.Allocate(config.layers.size()));
+  SMX_TRY(fewest_rows_.Allocate(config.layers.size()));
+  const size_t fewest_real = config.masked_padding ? context.max_tokens : 1;
+  ChooseRows({context.max_tokens, fewest_real, fewest_real}, /*hidden_is_wanted=*/false);
+  std::copy(live_rows_.begin(), live_rows_.end(), fewest_rows_.begin());
+  context.fewest_rows = {fewest_rows_.data(), fewest_rows_.size()};
 
+  SMX_TRY(PlanStages());
+  const Status placed = plan.Place();
+  if (placed == Status::kOk) return CopyStages();
+  if (placed != Status::kOutOfRange) return placed;
+  return Fail(options.log, Status::kUnsupported, "plan: the arena would not fit into the address space");
+}
+
+Status EncoderState::PlanStages() {
+  const ModelConfig& config = data.config;
   const Checked rows = context.max_rows();
   hidden_ = plan.Acquire("hidden", rows * Checked(config.d_model) * Checked(sizeof(float)));
   if (!config.masked_padding) is_real_ = plan.Acquire("is_real", rows);
@@ -122,9 +145,13 @@ Status EncoderState::Prepare() {
     SMX_TRY(blocks_[i].Prepare(data.weights.blocks[i], i, context));
   }
   head_.Prepare(data.weights.head, context);
-  const Status placed = plan.Place();
-  if (placed != Status::kOutOfRange) return placed;
-  return Fail(options.log, Status::kUnsupported, "plan: the arena would not fit into the address space");
+  return Status::kOk;
+}
+
+Status EncoderState::CopyStages() {
+  SMX_TRY(steps.Allocate(plan.stages().size()));
+  std::copy(plan.stages().begin(), plan.stages().end(), steps.begin());
+  return Status::kOk;
 }
 
 Status EncoderState::Create(Span<uint8_t> bytes) {
@@ -193,10 +220,31 @@ const unsigned char* EncoderState::MarkRealTokens(Span<const int32_t> token_ids)
   return is_real;
 }
 
+/// Behind `real` there are only pads. A text of nothing but pads has its first row all the same: the pooler reads it.
+TextRows EncoderState::RowsOf(Span<const int32_t> token_ids) const {
+  const size_t all = token_ids.size();
+  if (data.config.masked_padding) return {all, all, all};
+  const int32_t pad_id = data.config.pad_id;
+  size_t real = all;
+  while (real > 1 && token_ids[real - 1] == pad_id) --real;
+  const int32_t* first_pad = std::find(token_ids.begin(), token_ids.end(), pad_id);
+  return {all, real, static_cast<size_t>(first_pad - token_ids.begin())};
+}
+
+size_t EncoderState::ChooseRows(const TextRows& text, bool hidden_is_wanted) {
+  if (!options.skip_dead_rows || options.batch_size > 1) {
+    std::fill(live_rows_.begin(), live_rows_.end(), LiveRows{text.all, text.all, text.all});
+    return text.all;
+  }
+  const size_t wanted = hidden_is_wanted ? text.real : 1;
+  FindLiveRows(data.config, text, wanted, {live_rows_.data(), live_rows_.size()});
+  return wanted;
+}
+
 Status EncoderState::RunLayers(const RunContext& run, Span<const int32_t> token_ids, Span<const int32_t> type_ids,
                                MatF x) {
-  SMX_TRY(embedding_.Run(run, token_ids, type_ids, x));
-  for (Block& block : blocks_) SMX_TRY(block.Run(run, x));
+  SMX_TRY(embedding_.Run(run, token_ids, type_ids, x.Rows(0, live_rows_[0].input)));
+  for (size_t i = 0; i < blocks_.size(); ++i) SMX_TRY(blocks_[i].Run(run, live_rows_[i], x));
   SMX_TRY(head_.Run(run, x));
   if (AllFinite(head_.Logits(run)) && AllFinite(head_.Pooled(run))) return Status::kOk;
   return Fail(options.log, Status::kInvalidModel,
@@ -206,20 +254,26 @@ Status EncoderState::RunLayers(const RunContext& run, Span<const int32_t> token_
 Status EncoderState::Run(Span<const int32_t> token_ids, Span<const int32_t> type_ids, const EncoderOutput& output) {
   SMX_TRY(CheckInput(token_ids, type_ids));
   SMX_TRY(CheckOutput(output, token_ids.size()));
+  const size_t wanted = ChooseRows(RowsOf(token_ids), !output.hidden.empty());
+  std::copy(plan.stages().begin(), plan.stages().end(), steps.begin());
+  StageLog log = {{steps.data(), steps.size()}};
   const RunContext run = {data.config,
                           arena_,
                           &backend,
                           options.observer,
                           options.batch_size,
                           token_ids.size() / options.batch_size,
-                          MarkRealTokens(token_ids)};
+                          MarkRealTokens(token_ids),
+                          &log};
   const MatF x = DenseMat(arena_.Get<float>(hidden_), run.rows(), data.config.d_model);
   backend.macs = 0;
   const Status status = RunLayers(run, token_ids, type_ids, x);
   if (status == Status::kBackendFailure) LogF(options.log, "xnnpack: refused a product that it was created for");
   SMX_TRY(status);
-  last_macs = backend.macs;
-  std::copy_n(x.data, output.hidden.size(), output.hidden.data());
+  if (!output.hidden.empty()) {
+    float* const dead = std::copy_n(x.data, wanted * x.cols, output.hidden.data());
+    std::fill(dead, output.hidden.end(), 0.0f);
+  }
   std::copy_n(head_.Pooled(run).data, output.pooled.size(), output.pooled.data());
   std::copy_n(head_.Logits(run).data, output.logits.size(), output.logits.data());
   return Status::kOk;
@@ -253,11 +307,17 @@ Status Encoder::Run(Span<const int32_t> token_ids, Span<const int32_t> type_ids,
 }
 
 Report Encoder::report() const {
-  // No row is skipped yet, so both counts are the same.
-  return {state_->arena_bytes(), state_->backend.packed_bytes(), state_->last_macs, state_->last_macs,
-          state_->backend.name()};
+  Report report = {state_->arena_bytes(), state_->plan.lower_bound_bytes(), state_->backend.packed_bytes(), 0, 0,
+                   state_->backend.name()};
+  for (const Step& step : steps()) {
+    report.macs += step.macs;
+    report.macs_dense += step.macs_dense;
+  }
+  return report;
 }
 
 Span<const PlannedBuffer> Encoder::plan() const { return state_->plan.buffers(); }
+
+Span<const Step> Encoder::steps() const { return {state_->steps.data(), state_->steps.size()}; }
 
 }  // namespace smx

@@ -15,7 +15,7 @@ using smx::Status;
 
 TEST_CASE("plan: buffers that are never alive together share bytes") {
   Plan plan;
-  REQUIRE(plan.Init(3) == Status::kOk);
+  REQUIRE(plan.Init(3, 1) == Status::kOk);
   const BufferId a = plan.Acquire("a", 1000);
   plan.NextStep();
   const BufferId b = plan.Acquire("b", 500);
@@ -33,7 +33,7 @@ TEST_CASE("plan: buffers that are never alive together share bytes") {
 
 TEST_CASE("plan: more buffers than announced is an error, not a write outside") {
   Plan plan;
-  REQUIRE(plan.Init(1) == Status::kOk);
+  REQUIRE(plan.Init(1, 1) == Status::kOk);
   plan.Acquire("a", 1);
   plan.Release(plan.Acquire("b", 1));
   CHECK(plan.Place() == Status::kInternal);
@@ -41,12 +41,12 @@ TEST_CASE("plan: more buffers than announced is an error, not a write outside") 
 
 TEST_CASE("plan: sizes beyond the address space are an error") {
   Plan plan;
-  REQUIRE(plan.Init(2) == Status::kOk);
+  REQUIRE(plan.Init(2, 1) == Status::kOk);
   plan.Acquire("a", smx::Checked(UINT64_MAX) * smx::Checked(2));
   CHECK(plan.Place() == Status::kOutOfRange);
 
   Plan sum;
-  REQUIRE(sum.Init(2) == Status::kOk);
+  REQUIRE(sum.Init(2, 1) == Status::kOk);
   sum.Acquire("a", SIZE_MAX / 2 - 100);
   sum.Acquire("b", SIZE_MAX / 2 - 100);
   CHECK(sum.Place() == Status::kOutOfRange);
@@ -58,7 +58,7 @@ TEST_CASE("plan: on random lifetimes, buffers alive together never overlap") {
   std::mt19937 random(seed);
   for (int round = 0; round < 50; ++round) {
     Plan plan;
-    REQUIRE(plan.Init(64) == Status::kOk);
+    REQUIRE(plan.Init(64, 1) == Status::kOk);
     std::vector<BufferId> alive;
     for (int i = 0; i < 60; ++i) {
       alive.push_back(plan.Acquire("x", random() % 5000));
@@ -84,7 +84,7 @@ TEST_CASE("plan: on random lifetimes, buffers alive together never overlap") {
 
 TEST_CASE("arena: buffers are aligned wherever the caller's bytes begin") {
   Plan plan;
-  REQUIRE(plan.Init(1) == Status::kOk);
+  REQUIRE(plan.Init(1, 1) == Status::kOk);
   const BufferId id = plan.Acquire("a", 100);
   REQUIRE(plan.Place() == Status::kOk);
   std::vector<uint8_t> bytes(Arena::RequiredBytes(plan) + 64);

@@ -346,8 +346,6 @@ TEST_CASE("model file: what is not built is unsupported, by its name") {
     CheckLoads(LoadChanged("linear", [&](ModelContent* c) { c->config.layers[1].mixing = mixing; }),
                Status::kUnsupported, schema::EnumNameMixingKind(mixing));
   }
-  CheckLoads(LoadChanged("sparse_mixer", [](ModelContent* c) { c->config.router_type = schema::RouterType_BFLOAT16; }),
-             Status::kUnsupported, "BFLOAT16");
   for (const auto type : {schema::TensorType_QC4W, schema::TensorType_QB4W, schema::TensorType_QS8}) {
     const ModelBytes file = LinearModel();
     file.Set(file.tensor(kHidden), schema::Tensor::VT_TYPE, type);

@@ -10,6 +10,9 @@ namespace smx::tests {
 /// orders stays below 7e-6.
 inline constexpr float kGoldenF32 = 2e-5f;
 
+/// The same with the bfloat16 router where another summing order tips single router values by one step of bfloat16.
+inline constexpr float kGoldenBf16Tipped = 5e-3f;
+
 /// One int8 product against the exact same integers by another kernel, relative: two scales and a bias are rounded.
 inline constexpr float kInt8ProductRelative = 1e-5f;
 

@@ -203,7 +203,8 @@ void ReadSemantics(Reader* reader, const ConfigFlags& flags, ModelConfig* config
     throw Error(ExitCode::kBadInput,
                 reader->where() + ": padding masked with routing_group batch; masked routes each text alone");
   }
-  if (router == "bfloat16" && config->experts) reader->NotBuilt("router_type", router);
+  const bool is_bfloat16 = router == "bfloat16" && config->experts;
+  config->router_type = is_bfloat16 ? schema::RouterType_BFLOAT16 : schema::RouterType_FLOAT32;
   config->padding = padding == "masked" ? schema::Padding_MASKED : schema::Padding_REFERENCE;
   config->routing_group = group == "batch" ? schema::RoutingGroup_BATCH : schema::RoutingGroup_SEQUENCE;
 }

@@ -42,7 +42,7 @@ void AddConfig(const Model& model, ordered_json* report) {
                     {"expert_d_ff", info.expert_d_ff},
                     {"capacity_factor", info.capacity_factor},
                     {"min_expert_capacity", info.min_expert_capacity},
-                    {"router_type", "float32"}};
+                    {"router_type", info.router_type}};
   }
   r["layers"] = ordered_json::array();
   for (size_t i = 0; i < info.num_layers; ++i) {

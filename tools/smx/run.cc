@@ -199,7 +199,10 @@ void Run(const RunFlags& flags) {
   options.num_threads = flags.threads;
   options.backend = flags.reference ? BackendChoice::kReference : BackendChoice::kBest;
   if (model.info().batch_routing_group) options.batch_size = ids.batch;
-  if (flags.layers) options.observer = recorder.observer();
+  if (flags.layers) {
+    options.observer = recorder.observer();
+    options.skip_dead_rows = false;
+  }
   WithArena<Encoder> encoder(model, options, flags.model);
   Outputs out = {std::vector<float>(ids.batch * ids.length * d), std::vector<float>(ids.batch * d),
                  std::vector<float>(ids.batch * classes)};

@@ -19,7 +19,7 @@ class EncoderState;
 
 /// What Run fills; an empty span is not wanted and not written.
 struct EncoderOutput {
-  Span<float> hidden;  ///< [B, n, d_model], after the last layer norm
+  Span<float> hidden;  ///< [B, n, d_model], after the last layer norm; 0 in dead rows: pads behind the last real token
   Span<float> pooled;  ///< [B, d_model]
   Span<float> logits;  ///< [B, num_classes], raw: no softmax
 };
@@ -67,6 +67,9 @@ class Encoder {
 
   /// The arena as it was planned, in order of the first step.
   Span<const PlannedBuffer> plan() const;
+
+  /// The stages of a run, with what the last one computed.
+  Span<const Step> steps() const;
 
  private:
   explicit Encoder(std::unique_ptr<internal::EncoderState> state);

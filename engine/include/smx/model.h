@@ -54,6 +54,7 @@ struct ModelInfo {
   bool batch_routing_group;  ///< Else each text is a routing group of its own.
   bool has_tokenizer;
   const char* weight_type;  ///< "f32" or "int8": the type of the dense products.
+  const char* router_type;  ///< "float32" or "bfloat16"; "" without experts.
 };
 
 /// How much of the file Load checks beyond the metadata, which is always checked in full.

@@ -13,7 +13,8 @@ namespace smx {
 ///   name       as in the golden files: "embedding_output", "mixing_output", "mixing_norm", "router_logits",
 ///              "router_probs", "combine_weights", "ff_output", "output", "pooled_output", "logits"
 ///   layer      0 .. num_layers - 1; -1 outside of the blocks
-///   shape      [batch, seq_len, d_model]; router_*: [groups, tokens_per_group, num_experts];
+///   shape      [batch, rows that are computed, d_model], see Options::skip_dead_rows; router_*: [groups,
+///   tokens_per_group, num_experts];
 ///              combine_weights: [groups, num_experts, expert_capacity]
 ///   values     as many as the shape says
 ///   indices    only with combine_weights: the token of its group that each slot holds, dispatch_indices; else null
@@ -44,6 +45,10 @@ struct Options {
   /// Longest input in tokens; 0 is the model's max_seq_len. Smaller plans a smaller arena. Models with linear
   /// mixing and the reference's padding know only max_seq_len.
   size_t max_tokens = 0;
+  /// Rows that nobody reads are not computed, such as all but the first in the last layer of a classifier. False
+  /// computes every row that is there, to see all of them or to prove that nobody reads the others: logits and pooled
+  /// vectors have the same bits. Batches of more than one text always compute all.
+  bool skip_dead_rows = true;
   BackendChoice backend = BackendChoice::kBest;
   Observer observer;
   Log log;

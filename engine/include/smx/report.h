@@ -8,11 +8,24 @@ namespace smx {
 
 /// Where the memory of an Encoder is, and what one run costs.
 struct Report {
-  size_t arena_bytes;   ///< ArenaBytes(model, options).
+  size_t arena_bytes;              ///< ArenaBytes(model, options).
+  size_t arena_lower_bound_bytes;  ///< The most bytes alive at one step: no plan takes less.
   size_t packed_bytes;  ///< Weights copied into the order that the backend's kernels read; 0 with kReference.
   uint64_t macs;        ///< Multiply-adds of the products of the last run; 0 before the first.
   uint64_t macs_dense;  ///< The same, had no row been skipped because nobody reads it.
   const char* backend;  ///< "reference" or "xnnpack"
+};
+
+/// A stage of a run, in order: what it costs and when. Rows, multiply-adds: of the last run, 0 before the first.
+struct Step {
+  const char* name;   ///< Such as "linear_mixing" or "experts"; lives for ever.
+  int layer;          ///< -1 outside of the blocks.
+  size_t first_step;  ///< Of the plan, see PlannedBuffer.
+  size_t last_step;
+  size_t rows;          ///< That were computed; of experts: pairs of an expert and a token.
+  size_t rows_present;  ///< That there were.
+  uint64_t macs;        ///< Multiply-adds that were executed,
+  uint64_t macs_dense;  ///< and would have been with Options::skip_dead_rows off.
 };
 
 /// A piece of the arena, for people who look at the plan. Buffers whose steps do not overlap may share bytes.

@@ -38,6 +38,15 @@ ProductInput ProductInputRoom::Load(const Backend& backend, const Arena& arena, 
   return {x, values, params};
 }
 
+ProductInput ProductInputRoom::KeepFirst(const Arena& arena, const ProductInput& loaded, size_t rows) const {
+  ProductInput kept = loaded;
+  kept.f32 = loaded.f32.Rows(0, rows);
+  if (type_ == WeightType::kF32) return kept;
+  kept.qd8 = loaded.qd8.Rows(0, rows);
+  RepeatLastRow(arena.Get<RowQuantization>(params_), rows);
+  return kept;
+}
+
 #if SMX_WITH_XNNPACK
 
 struct Product::Accelerated {

@@ -37,6 +37,9 @@ class ProductInputRoom {
   /// Quantizes x [rows, cols], at most what was planned, where the weights are int8.
   ProductInput Load(const Backend& backend, const Arena& arena, ConstMatF x) const;
 
+  /// The first `rows` >= 1 rows of what Load gave; the others are lost.
+  ProductInput KeepFirst(const Arena& arena, const ProductInput& loaded, size_t rows) const;
+
  private:
   WeightType type_ = WeightType::kF32;
   BufferId values_;

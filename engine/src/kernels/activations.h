@@ -20,13 +20,14 @@ using SoftmaxFn = void (*)(MatF x);
 /// out [cols, rows] = in [rows, cols] transposed. Columns of `out` behind in.rows, up to out.cols, become 0.
 using TransposeFn = void (*)(ConstMatF in, MatF out);
 
-/// One head of attention of n tokens: out [n, d_head] = softmax(q k^T / sqrt(d_head)) v.
+/// One head of attention: out [queries, d_head] = softmax(q k^T / sqrt(d_head)) v.
 ///
-///   q, v, out     [n, d_head], strided views into the rows of all heads
-///   k_transposed  [d_head, n]
-///   is_real       [n]; a score is replaced by float32's lowest number unless both tokens are real, so a pad as a
-///                 query averages all values evenly; null means all are real
-///   scores        [1, n], scratch
+///   q, out        [queries, d_head], strided views into the rows of all heads; query i and key i are the same token
+///   k_transposed  [d_head, keys]
+///   v             [keys, d_head], such a view
+///   is_real       [max(queries, keys)]; a score is replaced by float32's lowest number unless both tokens are real, so
+///                 a pad as a query averages all values evenly; null means all are real
+///   scores        [1, keys], scratch
 using AttentionHeadFn = void (*)(ConstMatF q, ConstMatF k_transposed, ConstMatF v, const unsigned char* is_real,
                                  MatF scores, MatF out);
 

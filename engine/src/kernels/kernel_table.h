@@ -3,6 +3,7 @@
 
 #include "kernels/activations.h"
 #include "kernels/product.h"
+#include "kernels/router.h"
 
 namespace smx {
 
@@ -16,6 +17,8 @@ struct KernelTable {
   SoftmaxFn softmax = Softmax_f32__reference;
   TransposeFn transpose = Transpose_f32__reference;
   AttentionHeadFn attention_head = AttentionHead_f32__reference;
+  RouterFn router_f32 = Router_f32__reference;
+  RouterFn router_bf16 = Router_bf16__reference;
 };
 
 }  // namespace smx

@@ -10,8 +10,7 @@ Status Block::Prepare(const BlockWeights& weights, size_t layer, const PrepareCo
   plan->SetLayer(layer_);
   const Checked bytes = Checked(context.max_rows()) * Checked(context.config.d_model) * Checked(sizeof(float));
 
-  mixing_output_ = plan->Acquire("mixing_output", bytes);
-  SMX_TRY(mixing_.Prepare(weights, context.config.layers[layer].mixing, context));
+  SMX_TRY(mixing_.Prepare(weights, layer, context, &mixing_output_));
   plan->NextStep();
   plan->Release(mixing_output_);
   plan->NextStep();
@@ -19,6 +18,7 @@ Status Block::Prepare(const BlockWeights& weights, size_t layer, const PrepareCo
   if (has_experts_) {
     moe_.Prepare(weights.moe, context);
   } else {
+    plan->BeginStage("feed_forward");
     feed_forward_room_.Prepare(weights.feed_forward, context.max_rows(), plan);
   }
   plan->NextStep();
@@ -35,26 +35,30 @@ Status Block::Create(const PrepareContext& context, Backend* backend) {
 
 Status Block::RunFeedForward(const RunContext& run, ConstMatF x, MatF out) {
   if (has_experts_) return moe_.Run(run, layer_, x, out);
-  return feed_forward_.Run(run, feed_forward_room_, x, out);
+  SMX_TRY(feed_forward_.Run(run, feed_forward_room_, x, out));
+  run.EndStage(out.rows, run.rows(), feed_forward_.Macs(run.rows()));
+  return Status::kOk;
 }
 
-Status Block::Run(const RunContext& run, MatF x) {
+Status Block::Run(const RunContext& run, const LiveRows& rows, MatF x) {
   const float epsilon = run.config.layer_norm_epsilon;
   const KernelTable& kernels = run.backend->kernels;
-  const MatF mixing_output = DenseMat(run.arena.Get<float>(mixing_output_), x.rows, x.cols);
-  const MatF ff_output = DenseMat(run.arena.Get<float>(ff_output_), x.rows, x.cols);
+  const MatF mixing_output = DenseMat(run.arena.Get<float>(mixing_output_), rows.mixing, x.cols);
+  const MatF ff_output = DenseMat(run.arena.Get<float>(ff_output_), rows.output, x.cols);
+  const MatF mixed = x.Rows(0, rows.mixing);
+  const MatF out = x.Rows(0, rows.output);
 
-  SMX_TRY(mixing_.Run(run, x, mixing_output));
+  SMX_TRY(mixing_.Run(run, x.Rows(0, rows.input), mixing_output));
   ObserveRows(run, "mixing_output", layer_, mixing_output);
   const LayerNormWeights& mixing_norm = weights_->mixing_layer_norm;
-  kernels.add_layer_norm(x, mixing_output, mixing_norm.scale, mixing_norm.bias, epsilon);
-  ObserveRows(run, "mixing_norm", layer_, x);
+  kernels.add_layer_norm(mixed, mixing_output, mixing_norm.scale, mixing_norm.bias, epsilon);
+  ObserveRows(run, "mixing_norm", layer_, mixed);
 
-  SMX_TRY(RunFeedForward(run, x, ff_output));
+  SMX_TRY(RunFeedForward(run, mixed, ff_output));
   ObserveRows(run, "ff_output", layer_, ff_output);
   const LayerNormWeights& output_norm = weights_->output_layer_norm;
-  kernels.add_layer_norm(x, ff_output, output_norm.scale, output_norm.bias, epsilon);
-  ObserveRows(run, "output", layer_, x);
+  kernels.add_layer_norm(out, ff_output, output_norm.scale, output_norm.bias, epsilon);
+  ObserveRows(run, "output", layer_, out);
   return Status::kOk;
 }
 

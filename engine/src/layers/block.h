@@ -5,6 +5,7 @@
 
 #include "layers/context.h"
 #include "layers/feed_forward.h"
+#include "layers/liveness.h"
 #include "layers/mixing.h"
 #include "layers/moe.h"
 
@@ -16,8 +17,8 @@ class Block {
  public:
   Status Prepare(const BlockWeights& weights, size_t layer, const PrepareContext& context);
   Status Create(const PrepareContext& context, Backend* backend);
-  /// x [rows, d_model]
-  Status Run(const RunContext& run, MatF x);
+  /// x [run.rows(), d_model]; only the first rows, as many as `rows` says, are read and written.
+  Status Run(const RunContext& run, const LiveRows& rows, MatF x);
 
  private:
   Status RunFeedForward(const RunContext& run, ConstMatF x, MatF out);

@@ -6,7 +6,8 @@
 
 namespace smx {
 
-/// x [rows, d_model] = layer_norm(word[id] + position[t] + type[type_id]) mapped from d_emb to d_model.
+/// x [rows, d_model] = layer_norm(word[id] + position[t] + type[type_id]) mapped from d_emb to d_model, for the first
+/// rows, as many as x has.
 /// Source: EmbeddingLayer in sparse_mixers/layers.py.
 class Embedding {
  public:

@@ -1,31 +1,50 @@
 #include "layers/feed_forward.h"
 
+#include <algorithm>
+
 namespace smx {
+namespace {
+
+// Many times what a kernel computes at once, so tiles cost no speed; at 4 * d_model columns still a few hundred kB.
+constexpr size_t kTileRows = 128;
+
+}  // namespace
 
 void FeedForwardRoom::Prepare(const FeedForwardWeights& weights, size_t max_rows, Plan* plan) {
   const size_t d_ff = weights.intermediate.outputs;
-  x.Acquire(weights.intermediate.type, max_rows, weights.intermediate.inputs, plan);
+  const size_t rows = std::min(max_rows, kTileRows);
+  x.Acquire(weights.intermediate.type, rows, weights.intermediate.inputs, plan);
   plan->NextStep();
-  intermediate = plan->Acquire("intermediate", Checked(max_rows) * Checked(d_ff) * Checked(sizeof(float)));
+  intermediate = plan->Acquire("intermediate", Checked(rows) * Checked(d_ff) * Checked(sizeof(float)));
   plan->NextStep();
   x.Release(plan);
-  activation.Acquire(weights.output.type, max_rows, d_ff, plan);
+  activation.Acquire(weights.output.type, rows, d_ff, plan);
   plan->NextStep();
   plan->Release(intermediate);
   activation.Release(plan);
 }
 
 Status FeedForward::Create(const FeedForwardWeights& weights, size_t max_rows, Backend* backend) {
+  const size_t rows = std::min(max_rows, kTileRows);
+  d_model_ = weights.intermediate.inputs;
   d_ff_ = weights.intermediate.outputs;
-  SMX_TRY(intermediate_.Create(weights.intermediate, max_rows, backend));
-  return output_.Create(weights.output, max_rows, backend);
+  SMX_TRY(intermediate_.Create(weights.intermediate, rows, backend));
+  return output_.Create(weights.output, rows, backend);
 }
 
-Status FeedForward::Run(const RunContext& run, const FeedForwardRoom& room, ConstMatF x, MatF out) {
+Status FeedForward::RunTile(const RunContext& run, const FeedForwardRoom& room, ConstMatF x, MatF out) {
   const MatF intermediate = DenseMat(run.arena.Get<float>(room.intermediate), x.rows, d_ff_);
   SMX_TRY(intermediate_.Run(room.x.Load(*run.backend, run.arena, x), intermediate, run.backend));
   run.backend->kernels.gelu(intermediate);
   return output_.Run(room.activation.Load(*run.backend, run.arena, intermediate), out, run.backend);
+}
+
+Status FeedForward::Run(const RunContext& run, const FeedForwardRoom& room, ConstMatF x, MatF out) {
+  for (size_t first = 0; first < x.rows; first += kTileRows) {
+    const size_t rows = std::min(kTileRows, x.rows - first);
+    SMX_TRY(RunTile(run, room, x.Rows(first, rows), out.Rows(first, rows)));
+  }
+  return Status::kOk;
 }
 
 }  // namespace smx

@@ -11,17 +11,25 @@ struct FeedForwardRoom {
   ProductInputRoom x, activation;
   BufferId intermediate;
 
-  /// Buffers of the steps of FeedForward::Run for `max_rows` rows.
+  /// Buffers of the steps of FeedForward::Run, for `max_rows` rows or a tile of them.
   void Prepare(const FeedForwardWeights& weights, size_t max_rows, Plan* plan);
 };
 
-/// out = gelu(x W1 + b1) W2 + b2, dense or one expert. Source: FeedForwardLayer in sparse_mixers/layers.py.
+/// out = gelu(x W1 + b1) W2 + b2, dense or one expert, a tile of rows at a time, so that the wide rows between the two
+/// products take little memory and stay in a cache. Source: FeedForwardLayer in sparse_mixers/layers.py.
 class FeedForward {
  public:
   Status Create(const FeedForwardWeights& weights, size_t max_rows, Backend* backend);
+  /// x, out [any number of rows, d_model]
   Status Run(const RunContext& run, const FeedForwardRoom& room, ConstMatF x, MatF out);
 
+  /// Multiply-adds of `rows` rows.
+  uint64_t Macs(size_t rows) const { return 2 * uint64_t{rows} * d_model_ * d_ff_; }
+
  private:
+  Status RunTile(const RunContext& run, const FeedForwardRoom& room, ConstMatF x, MatF out);
+
+  size_t d_model_ = 0;
   size_t d_ff_ = 0;
   Product intermediate_, output_;
 };

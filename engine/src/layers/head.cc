@@ -8,8 +8,10 @@ void Head::Prepare(const HeadWeights& weights, const PrepareContext& context) {
   weights_ = &weights;
   const Checked batch_floats = Checked(context.batch_size) * Checked(sizeof(float));
   context.plan->SetLayer(-1);
+  context.plan->BeginStage("pooler");
   pooled_ = context.plan->Acquire("pooled_output", batch_floats * Checked(context.config.d_model));
   context.plan->NextStep();
+  context.plan->BeginStage("classification");
   logits_ = context.plan->Acquire("logits", batch_floats * Checked(context.config.num_classes));
   context.plan->NextStep();
 }
@@ -32,12 +34,14 @@ Status Head::Run(const RunContext& run, ConstMatF x) {
   const MatF pooled = Pooled(run);
   const ConstMatF first_rows = {x.data, run.batch_size, x.cols, run.seq_len * x.stride};
   SMX_TRY(pooler_.Run({first_rows, {}, nullptr}, pooled, run.backend));
+  run.EndStage(pooled.rows, pooled.rows, uint64_t{pooled.rows} * pooled.cols * pooled.cols);
   for (size_t i = 0; i < pooled.rows * pooled.cols; ++i) pooled.data[i] = std::tanh(pooled.data[i]);
   const size_t pooled_shape[] = {pooled.rows, pooled.cols};
   Observe(run, "pooled_output", -1, pooled_shape, pooled.data);
 
   const MatF logits = Logits(run);
   SMX_TRY(classification_.Run({pooled, {}, nullptr}, logits, run.backend));
+  run.EndStage(logits.rows, logits.rows, uint64_t{logits.rows} * logits.cols * pooled.cols);
   const size_t logits_shape[] = {logits.rows, logits.cols};
   Observe(run, "logits", -1, logits_shape, logits.data);
   return Status::kOk;

@@ -2,13 +2,13 @@
 
 namespace smx {
 
-Status Mixing::Prepare(const BlockWeights& weights, MixingKind kind, const PrepareContext& context) {
-  kind_ = kind;
-  switch (kind) {
+Status Mixing::Prepare(const BlockWeights& weights, size_t layer, const PrepareContext& context, BufferId* out) {
+  kind_ = context.config.layers[layer].mixing;
+  switch (kind_) {
     case MixingKind::kLinear:
-      return linear_.Prepare(weights.linear, context);
+      return linear_.Prepare(weights.linear, layer, context, out);
     case MixingKind::kAttention:
-      attention_.Prepare(weights.attention, context);
+      attention_.Prepare(weights.attention, context, out);
       return Status::kOk;
   }
   return Status::kInternal;

@@ -10,9 +10,10 @@ namespace smx {
 /// The one mixing that a layer has; the others stay empty.
 class Mixing {
  public:
-  Status Prepare(const BlockWeights& weights, MixingKind kind, const PrepareContext& context);
+  /// `out`: the buffer of the output; alive from the step that writes it on.
+  Status Prepare(const BlockWeights& weights, size_t layer, const PrepareContext& context, BufferId* out);
   Status Create(const PrepareContext& context, Backend* backend);
-  /// x, out [rows, d_model]
+  /// x [rows that are read, d_model], out [rows that are wanted, d_model], as FindLiveRows says.
   Status Run(const RunContext& run, ConstMatF x, MatF out);
 
  private:

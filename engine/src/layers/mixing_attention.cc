@@ -11,7 +11,12 @@ Mat<T> Head(Mat<T> rows, size_t head, size_t d_head) {
 
 }  // namespace
 
-void MixingAttention::Prepare(const AttentionWeights& weights, const PrepareContext& context) {
+/// [batch * queries or keys, d_model] each.
+struct MixingAttention::Rows {
+  MatF query, key, value, attended;
+};
+
+void MixingAttention::Prepare(const AttentionWeights& weights, const PrepareContext& context, BufferId* out) {
   weights_ = &weights;
   Plan* plan = context.plan;
   const size_t d = context.config.d_model;
@@ -20,6 +25,7 @@ void MixingAttention::Prepare(const AttentionWeights& weights, const PrepareCont
   const Checked bytes = Checked(rows) * Checked(d) * floats;
   const size_t d_head = d / context.config.num_heads;
 
+  plan->BeginStage("attention");
   x_room_.Acquire(weights.query.type, rows, d, plan);
   plan->NextStep();
   query_rows_ = plan->Acquire("query", bytes);
@@ -34,6 +40,8 @@ void MixingAttention::Prepare(const AttentionWeights& weights, const PrepareCont
   for (const BufferId id : {query_rows_, key_rows_, value_rows_, key_transposed_, scores_}) plan->Release(id);
   attended_room_.Acquire(weights.out.type, rows, d, plan);
   plan->NextStep();
+  *out = plan->Acquire("mixing_output", bytes);
+  plan->NextStep();
   plan->Release(attended_);
   attended_room_.Release(plan);
 }
@@ -46,34 +54,39 @@ Status MixingAttention::Create(const PrepareContext& context, Backend* backend) 
   return out_.Create(weights_->out, rows, backend);
 }
 
-void MixingAttention::RunHeads(const RunContext& run, size_t text, MatF query, MatF key, MatF value, MatF attended) {
-  const size_t n = run.seq_len;
-  const size_t first = text * n;
+void MixingAttention::RunHeads(const RunContext& run, size_t text, const Rows& rows) {
+  const size_t queries = rows.query.rows / run.batch_size;
+  const size_t keys = rows.key.rows / run.batch_size;
   const size_t num_heads = run.config.num_heads;
-  const size_t d_head = query.cols / num_heads;
-  const MatF key_transposed = DenseMat(run.arena.Get<float>(key_transposed_), d_head, n);
-  const MatF scores = DenseMat(run.arena.Get<float>(scores_), 1, n);
-  const unsigned char* is_real = run.is_real == nullptr ? nullptr : run.is_real + first;
+  const size_t d_head = rows.query.cols / num_heads;
+  const MatF key_transposed = DenseMat(run.arena.Get<float>(key_transposed_), d_head, keys);
+  const MatF scores = DenseMat(run.arena.Get<float>(scores_), 1, keys);
+  const unsigned char* is_real = run.is_real == nullptr ? nullptr : run.is_real + text * run.seq_len;
+  const auto head_of = [&](MatF all, size_t h, size_t count) { return Head(all, h, d_head).Rows(text * count, count); };
   for (size_t h = 0; h < num_heads; ++h) {
-    run.backend->kernels.transpose(Head(key, h, d_head).Rows(first, n), key_transposed);
-    run.backend->kernels.attention_head(Head(query, h, d_head).Rows(first, n), key_transposed,
-                                        Head(value, h, d_head).Rows(first, n), is_real, scores,
-                                        Head(attended, h, d_head).Rows(first, n));
+    run.backend->kernels.transpose(head_of(rows.key, h, keys), key_transposed);
+    run.backend->kernels.attention_head(head_of(rows.query, h, queries), key_transposed, head_of(rows.value, h, keys),
+                                        is_real, scores, head_of(rows.attended, h, queries));
   }
-  run.backend->macs += 2 * uint64_t{n} * n * query.cols;
+  run.backend->macs += 2 * uint64_t{queries} * keys * rows.query.cols;
 }
 
 Status MixingAttention::Run(const RunContext& run, ConstMatF x, MatF out) {
-  const auto rows = [&run, &x](BufferId id) { return DenseMat(run.arena.Get<float>(id), x.rows, x.cols); };
-  const MatF query = rows(query_rows_), key = rows(key_rows_), value = rows(value_rows_);
-  const MatF attended = rows(attended_);
+  const auto rows_of = [&run, &x](BufferId id, size_t count) {
+    return DenseMat(run.arena.Get<float>(id), count, x.cols);
+  };
+  const Rows rows = {rows_of(query_rows_, out.rows), rows_of(key_rows_, x.rows), rows_of(value_rows_, x.rows),
+                     rows_of(attended_, out.rows)};
 
   const ProductInput input = x_room_.Load(*run.backend, run.arena, x);
-  SMX_TRY(query_.Run(input, query, run.backend));
-  SMX_TRY(key_.Run(input, key, run.backend));
-  SMX_TRY(value_.Run(input, value, run.backend));
-  for (size_t b = 0; b < run.batch_size; ++b) RunHeads(run, b, query, key, value, attended);
-  return out_.Run(attended_room_.Load(*run.backend, run.arena, attended), out, run.backend);
+  SMX_TRY(key_.Run(input, rows.key, run.backend));
+  SMX_TRY(value_.Run(input, rows.value, run.backend));
+  SMX_TRY(query_.Run(x_room_.KeepFirst(run.arena, input, out.rows), rows.query, run.backend));
+  for (size_t b = 0; b < run.batch_size; ++b) RunHeads(run, b, rows);
+  SMX_TRY(out_.Run(attended_room_.Load(*run.backend, run.arena, rows.attended), out, run.backend));
+  const uint64_t n = run.seq_len;
+  run.EndStage(out.rows, run.rows(), run.batch_size * (4 * n * x.cols * x.cols + 2 * n * n * x.cols));
+  return Status::kOk;
 }
 
 }  // namespace smx

@@ -10,12 +10,15 @@ namespace smx {
 /// Source: MultiHeadDotProductAttention as AttentionLayer in sparse_mixers/layers.py uses it.
 class MixingAttention {
  public:
-  void Prepare(const AttentionWeights& weights, const PrepareContext& context);
+  void Prepare(const AttentionWeights& weights, const PrepareContext& context, BufferId* out);
   Status Create(const PrepareContext& context, Backend* backend);
+  /// Per text, the rows of x are the keys and the rows of `out`, the first of them, the queries.
   Status Run(const RunContext& run, ConstMatF x, MatF out);
 
  private:
-  void RunHeads(const RunContext& run, size_t text, MatF query, MatF key, MatF value, MatF attended);
+  struct Rows;
+
+  void RunHeads(const RunContext& run, size_t text, const Rows& rows);
 
   const AttentionWeights* weights_ = nullptr;
   Product query_, key_, value_, out_;

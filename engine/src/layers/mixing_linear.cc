@@ -1,31 +1,56 @@
 #include "layers/mixing_linear.h"
 
+#include <algorithm>
+
 namespace smx {
 namespace {
 
 // Below this a longer product costs next to nothing.
 constexpr size_t kShortestLength = 16;
 
-/// The powers of two from kShortestLength up that are below `longest`, then `longest`; only the last for models that
-/// always mix all rows.
-size_t CountLengths(size_t longest, bool masked) {
+/// The powers of two from kShortestLength up that are below `longest`, then `longest`.
+size_t CountLengths(size_t longest) {
   size_t count = 1;
-  for (size_t length = kShortestLength; masked && length < longest; length *= 2) ++count;
+  for (size_t length = kShortestLength; length < longest; length *= 2) ++count;
   return count;
 }
 
+size_t Length(size_t i, size_t longest) { return std::min(kShortestLength << i, longest); }
+
 }  // namespace
 
-Status MixingLinear::Prepare(const LinearMixingWeights& weights, const PrepareContext& context) {
+/// Masked: each length with as many outputs, and with one when only the first row is read. Else: all inputs always, and
+/// outputs for each length, as the real tokens may be all that is read.
+Status MixingLinear::ListSizes(size_t longest, bool masked, bool all_rows_are_read) {
+  const size_t lengths = masked || !all_rows_are_read ? CountLengths(longest) : 1;
+  const size_t with_one_output = all_rows_are_read ? 0 : masked ? lengths : 1;
+  SMX_TRY(input_kernels_.Allocate(lengths + with_one_output));
+  SizedInputKernel* next = input_kernels_.begin();
+  for (size_t i = 0; i < lengths; ++i) {
+    const size_t length = lengths == 1 ? longest : Length(i, longest);
+    const size_t inputs = masked ? length : longest;
+    if (i < with_one_output) {
+      next->inputs = inputs;
+      next++->outputs = 1;
+    }
+    next->inputs = inputs;
+    next++->outputs = length;
+  }
+  return Status::kOk;
+}
+
+Status MixingLinear::Prepare(const LinearMixingWeights& weights, size_t layer, const PrepareContext& context,
+                             BufferId* out) {
   weights_ = &weights;
   const size_t longest = context.max_tokens;
-  SMX_TRY(input_kernels_.Allocate(CountLengths(longest, context.config.masked_padding)));
-  for (size_t i = 0; i < input_kernels_.size(); ++i) input_kernels_[i].length = kShortestLength << i;
-  input_kernels_[input_kernels_.size() - 1].length = longest;
+  SMX_TRY(ListSizes(longest, context.config.masked_padding, context.fewest_rows[layer].mixing == longest));
 
   Plan* plan = context.plan;
   const size_t d = context.config.d_model;
   const Checked bytes = Checked(longest) * Checked(d) * Checked(sizeof(float));
+  const Checked out_bytes = Checked(context.max_rows()) * Checked(d) * Checked(sizeof(float));
+  plan->BeginStage("linear_mixing");
+  *out = plan->Acquire("mixing_output", out_bytes);  // from the start: text after text goes through all the steps
   x_room_.Acquire(weights.hidden_kernel.type, longest, d, plan);
   plan->NextStep();
   hidden_ = plan->Acquire("mixing_hidden", bytes);
@@ -48,40 +73,42 @@ Status MixingLinear::Create(const PrepareContext& context, Backend* backend) {
   SMX_TRY(hidden_kernel_.Create(weights_->hidden_kernel, context.max_tokens, backend));
   for (SizedInputKernel& sized : input_kernels_) {
     ProductWeights leading_block = weights_->input_kernel;
-    leading_block.inputs = sized.length;
-    leading_block.outputs = sized.length;
+    leading_block.inputs = sized.inputs;
+    leading_block.outputs = sized.outputs;
     SMX_TRY(sized.product.Create(leading_block, context.config.d_model, backend));
   }
   return Status::kOk;
 }
 
-MixingLinear::SizedInputKernel& MixingLinear::KernelFor(size_t num_tokens) {
+MixingLinear::SizedInputKernel& MixingLinear::KernelFor(size_t num_tokens, size_t num_outputs) {
   size_t i = 0;
-  while (input_kernels_[i].length < num_tokens) ++i;
+  while (input_kernels_[i].inputs < num_tokens || input_kernels_[i].outputs < num_outputs) ++i;
   return input_kernels_[i];
 }
 
 Status MixingLinear::RunText(const RunContext& run, ConstMatF x, MatF out) {
   const KernelTable& kernels = run.backend->kernels;
-  SizedInputKernel& input_kernel = KernelFor(x.rows);
-  const size_t length = input_kernel.length;
+  SizedInputKernel& input_kernel = KernelFor(x.rows, out.rows);
   const MatF hidden = DenseMat(run.arena.Get<float>(hidden_), x.rows, x.cols);
-  const MatF transposed = DenseMat(run.arena.Get<float>(transposed_), x.cols, length);
-  const MatF mixed = DenseMat(run.arena.Get<float>(mixed_), x.cols, length);
+  const MatF transposed = DenseMat(run.arena.Get<float>(transposed_), x.cols, input_kernel.inputs);
+  const MatF mixed = DenseMat(run.arena.Get<float>(mixed_), x.cols, input_kernel.outputs);
 
   SMX_TRY(hidden_kernel_.Run(x_room_.Load(*run.backend, run.arena, x), hidden, run.backend));
   kernels.transpose(hidden, transposed);
   const ProductInput input = transposed_room_.Load(*run.backend, run.arena, transposed);
   SMX_TRY(input_kernel.product.Run(input, mixed, run.backend));
-  kernels.transpose({mixed.data, mixed.rows, x.rows, mixed.stride}, out);
+  kernels.transpose({mixed.data, mixed.rows, out.rows, mixed.stride}, out);
   return Status::kOk;
 }
 
 Status MixingLinear::Run(const RunContext& run, ConstMatF x, MatF out) {
+  const size_t n = run.seq_len;
+  const size_t num_outputs = out.rows / run.batch_size;
   for (size_t b = 0; b < run.batch_size; ++b) {
-    const size_t first = b * run.seq_len;
-    SMX_TRY(RunText(run, x.Rows(first, run.seq_len), out.Rows(first, run.seq_len)));
+    SMX_TRY(RunText(run, x.Rows(b * n, n), out.Rows(b * num_outputs, num_outputs)));
   }
+  const uint64_t length = KernelFor(n, n).inputs;
+  run.EndStage(out.rows, run.rows(), run.batch_size * (n * x.cols * x.cols + x.cols * length * length));
   return Status::kOk;
 }
 

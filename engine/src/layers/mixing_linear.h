@@ -12,27 +12,30 @@ namespace smx {
 ///
 /// With masked padding only the leading n x n block of S is meant for n tokens. A packed S cannot be cut, so it is
 /// packed for a few lengths, powers of two, and a text takes the next longer one with zeros behind its own columns;
-/// zeros are exact in int8 too, so the answer does not depend on the length that was taken. Source: LinearTransform in
-/// sparse_mixers/layers.py.
+/// zeros are exact in int8 too, so the answer does not depend on the length that was taken. Where nobody reads all rows
+/// of the output, S is packed with fewer rows, too. Source: LinearTransform in sparse_mixers/layers.py.
 class MixingLinear {
  public:
-  Status Prepare(const LinearMixingWeights& weights, const PrepareContext& context);
+  Status Prepare(const LinearMixingWeights& weights, size_t layer, const PrepareContext& context, BufferId* out);
   Status Create(const PrepareContext& context, Backend* backend);
+  /// x: all rows of each text; out: the first rows of each.
   Status Run(const RunContext& run, ConstMatF x, MatF out);
 
  private:
-  /// S for texts of up to `length` tokens.
+  /// The first `outputs` rows of S for texts of up to `inputs` tokens.
   struct SizedInputKernel {
-    size_t length = 0;
+    size_t inputs = 0;
+    size_t outputs = 0;
     Product product;
   };
 
-  SizedInputKernel& KernelFor(size_t num_tokens);
+  Status ListSizes(size_t longest, bool masked, bool all_rows_are_read);
+  SizedInputKernel& KernelFor(size_t num_tokens, size_t num_outputs);
   Status RunText(const RunContext& run, ConstMatF x, MatF out);
 
   const LinearMixingWeights* weights_ = nullptr;
   Product hidden_kernel_;
-  FixedArray<SizedInputKernel> input_kernels_;  // shortest first
+  FixedArray<SizedInputKernel> input_kernels_;  // fewest inputs first, of those fewest outputs
   ProductInputRoom x_room_, transposed_room_;
   BufferId hidden_, transposed_, mixed_;
 };

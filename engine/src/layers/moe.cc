@@ -7,31 +7,27 @@
 
 namespace smx {
 
-struct Moe::Group {
+struct Moe::Group {  // all rows of x
   size_t capacity;
   MatF logits, probs;         // [tokens, num_experts]
-  int32_t* order;             // [tokens]
+  int32_t* order;             // [tokens], scratch
   int32_t* dispatch_indices;  // [num_experts, capacity]
   float* combine_weights;     // [num_experts, capacity]
   MatF gathered, computed;    // [capacity, d_model]
 };
 
-size_t Moe::GroupTokens(const ModelConfig& config, size_t batch_size, size_t seq_len) {
-  return config.batch_routing_group ? batch_size * seq_len : seq_len;
-}
-
 void Moe::Prepare(const MoeWeights& weights, const PrepareContext& context) {
   weights_ = &weights;
   Plan* plan = context.plan;
   const MoeConfig& moe = context.config.moe;
-  const size_t tokens = GroupTokens(context.config, context.batch_size, context.max_tokens);
+  const size_t tokens = context.max_rows();
   const size_t capacity = ExpertCapacity(moe, tokens);
-  const size_t groups = context.max_rows() / tokens;
   const Checked value = sizeof(float);
-  const Checked all_probs = Checked(context.max_rows()) * Checked(moe.num_experts) * value;
-  const Checked all_slots = Checked(groups) * Checked(moe.num_experts) * Checked(capacity) * value;
+  const Checked all_probs = Checked(tokens) * Checked(moe.num_experts) * value;
+  const Checked all_slots = Checked(moe.num_experts) * Checked(capacity) * value;
   const Checked expert_rows = Checked(capacity) * Checked(context.config.d_model) * value;
 
+  plan->BeginStage("router");
   router_logits_ = plan->Acquire("router_logits", all_probs);
   router_probs_ = plan->Acquire("router_probs", all_probs);
   plan->NextStep();
@@ -39,10 +35,11 @@ void Moe::Prepare(const MoeWeights& weights, const PrepareContext& context) {
   dispatch_indices_ = plan->Acquire("dispatch_indices", all_slots);
   combine_weights_ = plan->Acquire("combine_weights", all_slots);
   plan->NextStep();
+  plan->BeginStage("experts");
   gathered_ = plan->Acquire("gathered_rows", expert_rows);
+  computed_ = plan->Acquire("expert_output", expert_rows);
   plan->NextStep();
   room_.Prepare(weights.experts[0], capacity, plan);
-  computed_ = plan->Acquire("expert_output", expert_rows);
   plan->NextStep();
   for (const BufferId id :
        {router_logits_, router_probs_, order_, dispatch_indices_, combine_weights_, gathered_, computed_}) {
@@ -51,8 +48,7 @@ void Moe::Prepare(const MoeWeights& weights, const PrepareContext& context) {
 }
 
 Status Moe::Create(const PrepareContext& context, Backend* backend) {
-  const size_t tokens = GroupTokens(context.config, context.batch_size, context.max_tokens);
-  const size_t capacity = ExpertCapacity(context.config.moe, tokens);
+  const size_t capacity = ExpertCapacity(context.config.moe, context.max_rows());
   SMX_TRY(experts_.Allocate(weights_->experts.size()));
   for (size_t e = 0; e < experts_.size(); ++e) {
     SMX_TRY(experts_[e].Create(weights_->experts[e], capacity, backend));
@@ -60,64 +56,69 @@ Status Moe::Create(const PrepareContext& context, Backend* backend) {
   return Status::kOk;
 }
 
-Status Moe::RunExpert(const RunContext& run, const Group& group, size_t expert, ConstMatF x, MatF out) {
+/// Only the rows that somebody reads, those that `out` has; an expert without such a row is not run. Returns how many
+/// there were.
+Result<size_t> Moe::RunExpert(const RunContext& run, const Group& group, size_t expert, ConstMatF x, MatF out) {
   const int32_t* tokens = group.dispatch_indices + expert * group.capacity;
   const float* weights = group.combine_weights + expert * group.capacity;
+  int32_t* const slots = group.order;  // capacity <= tokens, and the order has done its work
+  size_t num_live = 0;
   for (size_t c = 0; c < group.capacity; ++c) {
-    std::memcpy(group.gathered.Row(c), x.Row(static_cast<size_t>(tokens[c])), x.cols * sizeof(float));
+    const size_t token = static_cast<size_t>(tokens[c]);
+    if (token >= out.rows) continue;
+    std::memcpy(group.gathered.Row(num_live), x.Row(token), x.cols * sizeof(float));
+    slots[num_live++] = static_cast<int32_t>(c);
   }
-  SMX_TRY(experts_[expert].Run(run, room_, group.gathered, group.computed));
-  for (size_t c = 0; c < group.capacity; ++c) {
-    float* row = out.Row(static_cast<size_t>(tokens[c]));
-    for (size_t i = 0; i < out.cols; ++i) row[i] += weights[c] * group.computed.Row(c)[i];
+  if (num_live == 0) return num_live;
+  SMX_TRY(experts_[expert].Run(run, room_, group.gathered.Rows(0, num_live), group.computed.Rows(0, num_live)));
+  for (size_t i = 0; i < num_live; ++i) {
+    const float weight = weights[slots[i]];
+    float* row = out.Row(static_cast<size_t>(tokens[slots[i]]));
+    for (size_t c = 0; c < out.cols; ++c) row[c] += weight * group.computed.Row(i)[c];
   }
-  return Status::kOk;
+  return num_live;
 }
 
-Status Moe::RunGroup(const RunContext& run, const Group& group, ConstMatF x, MatF out) {
-  const size_t num_experts = experts_.size();
-  ProductWeights router;
-  router.inputs = x.cols;
-  router.outputs = num_experts;
-  router.stride = num_experts;
-  router.kernel = weights_->router_kernel;
-  router.bias = weights_->router_bias;
-  run.backend->kernels.product_f32(x, router, group.logits);
-  run.backend->macs += uint64_t{x.rows} * x.cols * num_experts;
-  std::copy_n(group.logits.data, x.rows * num_experts, group.probs.data);
-  run.backend->kernels.softmax(group.probs);
+void Moe::RunRouter(const RunContext& run, const Group& group, ConstMatF x) {
+  const KernelTable& kernels = run.backend->kernels;
+  const RouterFn router = run.config.moe.bfloat16_router ? kernels.router_bf16 : kernels.router_f32;
+  router(x, weights_->router_kernel, weights_->router_bias, group.logits, group.probs);
+  run.backend->macs += uint64_t{x.rows} * x.cols * experts_.size();
   ExpertsChoose(group.probs, group.capacity, group.order, group.dispatch_indices, group.combine_weights);
+}
+
+Result<size_t> Moe::RunExperts(const RunContext& run, const Group& group, ConstMatF x, MatF out) {
   for (size_t r = 0; r < out.rows; ++r) std::fill_n(out.Row(r), out.cols, 0.0f);
-  for (size_t e = 0; e < num_experts; ++e) SMX_TRY(RunExpert(run, group, e, x, out));
-  return Status::kOk;
+  size_t num_computed = 0;
+  for (size_t e = 0; e < experts_.size(); ++e) {
+    SMX_ASSIGN_OR_RETURN(const size_t rows, RunExpert(run, group, e, x, out));
+    num_computed += rows;
+  }
+  return num_computed;
 }
 
 Status Moe::Run(const RunContext& run, int layer, ConstMatF x, MatF out) {
-  const size_t tokens = GroupTokens(run.config, run.batch_size, run.seq_len);
-  const size_t num_groups = run.rows() / tokens;
   const size_t num_experts = experts_.size();
-  const size_t capacity = ExpertCapacity(run.config.moe, tokens);
-  float* logits = run.arena.Get<float>(router_logits_);
-  float* probs = run.arena.Get<float>(router_probs_);
-  int32_t* dispatch_indices = run.arena.Get<int32_t>(dispatch_indices_);
-  float* combine_weights = run.arena.Get<float>(combine_weights_);
-  for (size_t g = 0; g < num_groups; ++g) {
-    const size_t first_slot = g * num_experts * capacity;
-    const Group group = {capacity,
-                         DenseMat(logits + g * tokens * num_experts, tokens, num_experts),
-                         DenseMat(probs + g * tokens * num_experts, tokens, num_experts),
-                         run.arena.Get<int32_t>(order_),
-                         dispatch_indices + first_slot,
-                         combine_weights + first_slot,
-                         DenseMat(run.arena.Get<float>(gathered_), capacity, x.cols),
-                         DenseMat(run.arena.Get<float>(computed_), capacity, x.cols)};
-    SMX_TRY(RunGroup(run, group, x.Rows(g * tokens, tokens), out.Rows(g * tokens, tokens)));
-  }
-  const size_t router_shape[] = {num_groups, tokens, num_experts};
-  Observe(run, "router_logits", layer, router_shape, logits);
-  Observe(run, "router_probs", layer, router_shape, probs);
-  const size_t combine_shape[] = {num_groups, num_experts, capacity};
-  Observe(run, "combine_weights", layer, combine_shape, combine_weights, dispatch_indices);
+  const size_t capacity = ExpertCapacity(run.config.moe, x.rows);
+  const Group group = {capacity,
+                       DenseMat(run.arena.Get<float>(router_logits_), x.rows, num_experts),
+                       DenseMat(run.arena.Get<float>(router_probs_), x.rows, num_experts),
+                       run.arena.Get<int32_t>(order_),
+                       run.arena.Get<int32_t>(dispatch_indices_),
+                       run.arena.Get<float>(combine_weights_),
+                       DenseMat(run.arena.Get<float>(gathered_), capacity, x.cols),
+                       DenseMat(run.arena.Get<float>(computed_), capacity, x.cols)};
+  RunRouter(run, group, x);
+  run.EndStage(x.rows, x.rows, uint64_t{x.rows} * x.cols * num_experts);
+  const size_t router_shape[] = {1, x.rows, num_experts};
+  Observe(run, "router_logits", layer, router_shape, group.logits.data);
+  Observe(run, "router_probs", layer, router_shape, group.probs.data);
+  const size_t combine_shape[] = {1, num_experts, capacity};
+  Observe(run, "combine_weights", layer, combine_shape, group.combine_weights, group.dispatch_indices);
+
+  SMX_ASSIGN_OR_RETURN(const size_t num_computed, RunExperts(run, group, x, out));
+  const size_t num_slots = num_experts * capacity;
+  run.EndStage(num_computed, num_slots, experts_[0].Macs(num_slots));
   return Status::kOk;
 }
 

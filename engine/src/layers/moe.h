@@ -15,14 +15,15 @@ class Moe {
  public:
   void Prepare(const MoeWeights& weights, const PrepareContext& context);
   Status Create(const PrepareContext& context, Backend* backend);
+  /// x: all rows of the routing group; out: the first of them, those that somebody reads.
   Status Run(const RunContext& run, int layer, ConstMatF x, MatF out);
 
  private:
-  struct Group;  // pieces of the arena that one routing group is computed in
+  struct Group;  // pieces of the arena that a routing group is computed in
 
-  static size_t GroupTokens(const ModelConfig& config, size_t batch_size, size_t seq_len);
-  Status RunGroup(const RunContext& run, const Group& group, ConstMatF x, MatF out);
-  Status RunExpert(const RunContext& run, const Group& group, size_t expert, ConstMatF x, MatF out);
+  void RunRouter(const RunContext& run, const Group& group, ConstMatF x);
+  Result<size_t> RunExperts(const RunContext& run, const Group& group, ConstMatF x, MatF out);
+  Result<size_t> RunExpert(const RunContext& run, const Group& group, size_t expert, ConstMatF x, MatF out);
 
   const MoeWeights* weights_ = nullptr;
   FixedArray<FeedForward> experts_;

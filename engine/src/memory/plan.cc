@@ -12,11 +12,25 @@ constexpr size_t kUntilTheEnd = SIZE_MAX;
 
 }  // namespace
 
-Status Plan::Init(size_t max_buffers) {
+Status Plan::Init(size_t max_buffers, size_t max_stages) {
   num_buffers_ = 0;
+  num_stages_ = 0;
   step_ = 0;
   layer_ = -1;
+  SMX_TRY(stages_.Allocate(max_stages));
   return buffers_.Allocate(max_buffers);
+}
+
+void Plan::BeginStage(const char* name) {
+  if (num_stages_ == stages_.size()) {
+    too_many_ = true;
+    return;
+  }
+  Step& stage = stages_[num_stages_++];
+  stage.name = name;
+  stage.layer = layer_;
+  stage.first_step = step_;
+  stage.last_step = kUntilTheEnd;
 }
 
 BufferId Plan::Acquire(const char* name, Checked bytes) {
@@ -61,6 +75,19 @@ size_t Plan::LowestFreeOffset(size_t buffer, Span<const uint32_t> placed) const 
   return offset;
 }
 
+/// The sum of bytes rises only where a buffer begins to live.
+size_t Plan::MostBytesAlive() const {
+  size_t most = 0;
+  for (const PlannedBuffer& at : buffers()) {
+    size_t alive = 0;
+    for (const PlannedBuffer& other : buffers()) {
+      if (other.first_step <= at.first_step && at.first_step <= other.last_step) alive += other.bytes;
+    }
+    most = std::max(most, alive);
+  }
+  return most;
+}
+
 Status Plan::Place() {
   if (too_many_) return Status::kInternal;
   if (too_large_) return Status::kOutOfRange;
@@ -81,6 +108,10 @@ Status Plan::Place() {
     const Checked end = Checked(buffer.offset_bytes) + Checked(buffer.bytes);
     if (!end.AtMost(kMaxArenaBytes)) return Status::kOutOfRange;
     placed_bytes_ = std::max(placed_bytes_, static_cast<size_t>(end.value()));
+  }
+  lower_bound_bytes_ = MostBytesAlive();
+  for (size_t i = 0; i < num_stages_; ++i) {
+    stages_[i].last_step = i + 1 < num_stages_ ? stages_[i + 1].first_step - 1 : step_;
   }
   return Status::kOk;
 }

@@ -109,7 +109,7 @@ Status CheckExperts(const schema::Experts& e, const Log& log, MoeConfig* moe) {
   if (e.routing() != schema::RoutingKind_EXPERTS_CHOOSE) {
     return NotBuilt(log, "routing", schema::EnumNameRoutingKind(e.routing()), e.routing());
   }
-  if (e.router_type() != schema::RouterType_FLOAT32) {
+  if (e.router_type() > schema::RouterType_BFLOAT16) {
     return NotBuilt(log, "router_type", schema::EnumNameRouterType(e.router_type()), e.router_type());
   }
   const Bound bounds[] = {{"num_experts", e.num_experts(), kMaxExperts},
@@ -125,6 +125,7 @@ Status CheckExperts(const schema::Experts& e, const Log& log, MoeConfig* moe) {
   moe->capacity_factor = e.capacity_factor();
   moe->min_expert_capacity = e.min_expert_capacity();
   moe->max_group_size = e.max_group_size();
+  moe->bfloat16_router = e.router_type() == schema::RouterType_BFLOAT16;
   return Status::kOk;
 }
 

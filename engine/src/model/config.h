@@ -26,6 +26,7 @@ struct MoeConfig {
   double capacity_factor = 0;
   size_t min_expert_capacity = 0;
   size_t max_group_size = 0;
+  bool bfloat16_router = false;
 };
 
 struct ModelConfig {

@@ -47,6 +47,7 @@ ModelInfo InfoOf(const ModelData& data) {
   info.batch_routing_group = c.batch_routing_group;
   info.has_tokenizer = data.has_tokenizer;
   info.weight_type = data.weights.product_type == WeightType::kF32 ? "f32" : "int8";
+  info.router_type = c.moe.num_experts == 0 ? "" : c.moe.bfloat16_router ? "bfloat16" : "float32";
   return info;
 }
 

@@ -61,10 +61,10 @@ void Transpose_f32__reference(ConstMatF in, MatF out) {
 
 void AttentionHead_f32__reference(ConstMatF q, ConstMatF k_transposed, ConstMatF v, const unsigned char* is_real,
                                   MatF scores, MatF out) {
-  const size_t n = q.rows;
+  const size_t n = v.rows;
   const float scale = 1.0f / std::sqrt(static_cast<float>(q.cols));
   float* row = scores.Row(0);
-  for (size_t i = 0; i < n; ++i) {
+  for (size_t i = 0; i < q.rows; ++i) {
     std::fill_n(row, n, 0.0f);
     for (size_t c = 0; c < q.cols; ++c) {
       const float query = q.Row(i)[c] * scale;
