@@ -118,6 +118,25 @@ TEST_CASE("encoder: a masked model reads a text alone: no bit depends on what wa
   }
 }
 
+TEST_CASE("encoder: weights are packed once for all sessions of a model, and again for nothing but new shapes") {
+  const MemoryModel model(ReadModelFolder(ShippedFolder(), "model.safetensors"), WeightsType::kInt8);
+  const auto packed_with = [&](size_t max_tokens) {
+    Options options;
+    options.max_tokens = max_tokens;
+    WithArena<Encoder> encoder(*model, options, "test");
+    static_cast<void>(Logits(&*encoder, *model, SomeIds(5)));
+    return encoder->report().packed_bytes;
+  };
+  const size_t packed_bytes = packed_with(0);
+  CHECK((packed_bytes > 0) == SMX_WITH_XNNPACK);
+  CHECK(packed_with(0) == packed_bytes);
+  CHECK(packed_with(32) == packed_bytes);  // its lengths are among those of 64
+  const size_t with_another_length = packed_with(40);
+  CHECK((with_another_length > packed_bytes) == SMX_WITH_XNNPACK);
+  CHECK(with_another_length < packed_bytes * 11 / 10);
+  CHECK(packed_with(0) == with_another_length);
+}
+
 TEST_CASE("encoder: XNNPACK's int8 agrees with the reference kernels on whole models") {
   const MemoryModel model(ReadModelFolder(ShippedFolder(), "model.safetensors"), WeightsType::kInt8);
   Options reference;

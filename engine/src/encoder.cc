@@ -160,7 +160,7 @@ Status EncoderState::Create(Span<uint8_t> bytes) {
                 arena_bytes());
   }
   arena_ = Arena(plan, bytes.data());
-  SMX_TRY(backend.Create(options, data.weights.product_type != WeightType::kF32));
+  SMX_TRY(backend.Create(options, data.weights.product_type != WeightType::kF32, &data.shared));
   SMX_TRY(embedding_.Create(context, &backend));
   for (Block& block : blocks_) SMX_TRY(block.Create(context, &backend));
   SMX_TRY(head_.Create(&backend));
@@ -307,7 +307,7 @@ Status Encoder::Run(Span<const int32_t> token_ids, Span<const int32_t> type_ids,
 }
 
 Report Encoder::report() const {
-  Report report = {state_->arena_bytes(), state_->plan.lower_bound_bytes(), state_->backend.packed_bytes(), 0, 0,
+  Report report = {state_->arena_bytes(), state_->plan.lower_bound_bytes(), state_->backend.packed_bytes, 0, 0,
                    state_->backend.name()};
   for (const Step& step : steps()) {
     report.macs += step.macs;

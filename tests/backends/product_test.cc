@@ -60,8 +60,9 @@ TEST_CASE("product check: a product that is wrong beyond 64 inputs, or for many 
 
 #if SMX_WITH_XNNPACK
 TEST_CASE("xnnpack: its int8 product agrees with the reference on random shapes, bit-equal for any number of rows") {
+  smx::SharedSlot shared;
   smx::Backend backend;
-  REQUIRE(backend.Create({}, /*has_int8_products=*/true) == Status::kOk);
+  REQUIRE(backend.Create({}, /*has_int8_products=*/true, &shared) == Status::kOk);
   REQUIRE(std::string(backend.name()) == "xnnpack");
   const unsigned seed = 3;
   CAPTURE(seed);

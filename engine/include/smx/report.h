@@ -10,7 +10,9 @@ namespace smx {
 struct Report {
   size_t arena_bytes;              ///< ArenaBytes(model, options).
   size_t arena_lower_bound_bytes;  ///< The most bytes alive at one step: no plan takes less.
-  size_t packed_bytes;  ///< Weights copied into the order that the backend's kernels read; 0 with kReference.
+  /// Weights copied into the order that the backend's kernels read, once for all Encoders of the model; grows when an
+  /// Encoder with other Options needs more. 0 with kReference.
+  size_t packed_bytes;
   uint64_t macs;        ///< Multiply-adds of the products of the last run; 0 before the first.
   uint64_t macs_dense;  ///< The same, had no row been skipped because nobody reads it.
   const char* backend;  ///< "reference" or "xnnpack"

@@ -1,6 +1,7 @@
 #include "backends/backend.h"
 
 #include "backends/product.h"
+#include "base/fixed_array.h"
 #include "base/log.h"
 
 #if SMX_WITH_XNNPACK
@@ -11,7 +12,7 @@ namespace smx {
 
 #if SMX_WITH_XNNPACK
 
-Status Backend::Create(const Options& options, bool has_int8_products) {
+Status Backend::Create(const Options& options, bool has_int8_products, SharedSlot* shared) {
   log = options.log;
   if (options.backend == smx::BackendChoice::kReference || !has_int8_products) return Status::kOk;
   if (XnnpackExtraBytes() > kExtraInputBytes || XnnpackExtraRows() > kExtraInputRows) {
@@ -29,26 +30,28 @@ Status Backend::Create(const Options& options, bool has_int8_products) {
          IsaName());
     return Status::kOk;
   }
-  SMX_TRY(packed.Create());
+  lock = std::unique_lock<std::mutex>(shared->mutex);
+  if (shared->content == nullptr) shared->content = MakeUnique<PackedStore>();
+  if (shared->content == nullptr) return Status::kOutOfMemory;
+  SMX_TRY(packed.Create(static_cast<PackedStore*>(shared->content.get())));
   return threads.Create(options.num_threads);
 }
 
 void Backend::FinishCreation() {
-  if (use_xnnpack) packed.Finish();
+  if (!use_xnnpack) return;
+  packed.Finish();
+  packed_bytes = packed.bytes();
+  lock.unlock();
 }
-
-size_t Backend::packed_bytes() const { return use_xnnpack ? packed.bytes() : 0; }
 
 #else
 
-Status Backend::Create(const Options& options, bool) {
+Status Backend::Create(const Options& options, bool, SharedSlot*) {
   log = options.log;
   return Status::kOk;
 }
 
 void Backend::FinishCreation() {}
-
-size_t Backend::packed_bytes() const { return 0; }
 
 #endif
 

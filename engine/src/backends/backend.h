@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/shared_slot.h"
 #include "kernels/kernel_table.h"
 #include "smx/options.h"
 #include "smx/platform.h"
@@ -19,24 +20,26 @@ namespace smx {
 /// What the products of one session share: kernels, threads, packed weights, and the count of their work.
 struct Backend {
   /// Starts the threads and puts every kind of library product that is going to be used to the test. A library whose
-  /// product is wrong is not used: the log says so, and name() says "reference".
+  /// product is wrong is not used: the log says so, and name() says "reference". `shared` belongs to the model, keeps
+  /// its packed weights for all sessions, and is locked from here until FinishCreation or the end of this object.
   ///
   /// @retval kOutOfMemory, kBackendFailure
-  Status Create(const Options& options, bool has_int8_products);
+  Status Create(const Options& options, bool has_int8_products, SharedSlot* shared);
 
   /// All products are created; from now on they run.
   void FinishCreation();
 
   const char* name() const { return use_xnnpack ? "xnnpack" : "reference"; }
-  size_t packed_bytes() const;
 
   KernelTable kernels;
   bool use_xnnpack = false;
-  uint64_t macs = 0;  // multiply-adds of products since somebody set it to 0
+  uint64_t macs = 0;        // multiply-adds of products since somebody set it to 0
+  size_t packed_bytes = 0;  // of the model's packed weights when creation was finished
   Log log;
 #if SMX_WITH_XNNPACK
   ThreadPool threads;
   PackedWeights packed;
+  std::unique_lock<std::mutex> lock;  // of `shared`
 #endif
 };
 

@@ -53,7 +53,7 @@ struct Product::Accelerated {
   XnnpackFullyConnected fully_connected;
 
   Status Create(const ProductWeights& weights, size_t max_rows, Backend* backend) {
-    return fully_connected.Create(weights, max_rows, backend->packed.handle(), backend->log);
+    return fully_connected.Create(weights, max_rows, backend->packed.ProviderFor(weights), backend->log);
   }
   Status Run(const ProductInput& in, MatF out, Backend* backend) {
     return fully_connected.Run(in.qd8, in.params, out, backend->threads.handle());

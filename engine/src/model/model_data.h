@@ -1,6 +1,7 @@
 #ifndef SMX_MODEL_MODEL_DATA_H_
 #define SMX_MODEL_MODEL_DATA_H_
 
+#include "base/shared_slot.h"
 #include "model/config.h"
 #include "model/file.h"
 #include "model/mapped_file.h"
@@ -25,6 +26,8 @@ class ModelData {
   bool has_tokenizer = false;
   TokenizerView tokenizer_view;
   FixedArray<SpecialTokenView> special_tokens;  // what tokenizer_view points at
+
+  mutable SharedSlot shared;  // what Encoders of this model share
 };
 
 }  // namespace smx::internal

@@ -4,14 +4,54 @@
 #include <cstddef>
 #include <memory>
 
+#include "base/shared_slot.h"
+#include "kernels/product.h"
 #include "smx/status.h"
 
 struct xnn_weights_cache_provider;
 
 namespace smx {
 
-/// Owns the weights that operators have packed for their kernels. XNNPACK asks it for room and finds the weights again
-/// through it, so their bytes are counted and lie where we decide.
+/// Which weights, and which part of them, were packed.
+struct PackedKey {
+  const void* kernel = nullptr;  // in the model's file, so it stands for the same values as long as the model lives
+  size_t inputs = 0;
+  size_t outputs = 0;
+};
+
+/// The weights of one model in the order that the library's kernels read; each is packed once. Used under the lock of
+/// the slot that it lies in, except that packed weights are read at any time.
+class PackedStore : public SharedSlot::Content {
+ public:
+  PackedStore() = default;
+  ~PackedStore() override;
+
+  /// Null when nobody has packed them yet.
+  void* Find(const PackedKey& key) const;
+
+  /// Room for `size` bytes that are going to be packed; null without memory. Room that was reserved before and not
+  /// inserted, because creating an operator failed, is given back.
+  void* Reserve(size_t size);
+
+  /// The reserved room holds the weights of `key` now.
+  void Insert(const PackedKey& key);
+
+  size_t bytes() const { return bytes_; }
+
+ private:
+  struct Block;
+
+  // A model has a few hundred products.
+  static constexpr size_t kNumBuckets = 1024;
+  static size_t BucketOf(const PackedKey& key);
+  void FreeReserved();
+
+  Block* buckets_[kNumBuckets] = {};
+  Block* reserved_ = nullptr;
+  size_t bytes_ = 0;
+};
+
+/// One session's way to the store, as the library takes it.
 class PackedWeights {
  public:
   PackedWeights();
@@ -19,18 +59,22 @@ class PackedWeights {
   PackedWeights& operator=(const PackedWeights&) = delete;
   ~PackedWeights();
 
+  /// `store` outlives this object.
+  ///
   /// @retval kOutOfMemory
-  Status Create();
+  Status Create(PackedStore* store);
 
-  /// As the library takes it. Operators are created before Finish and run after it; all are gone before this object.
-  xnn_weights_cache_provider* handle() const;
+  /// For an operator with these weights, which is created next. All are created before Finish and run after it, and are
+  /// gone before this object.
+  xnn_weights_cache_provider* ProviderFor(const ProductWeights& weights);
   void Finish();
 
+  /// Of the whole store.
   size_t bytes() const;
 
  private:
-  struct Store;
-  std::unique_ptr<Store> store_;
+  struct Session;
+  std::unique_ptr<Session> session_;
 };
 
 }  // namespace smx
