@@ -83,6 +83,29 @@ TEST_CASE("inspect: --plan shows buffers that fit into the arena") {
   CHECK(text.size() > SmxOut({"inspect", ShippedModel()}).size());
   CHECK(Holds(text, "offset"));
   CHECK(plan.at("arena_bytes").get<uint64_t>() > 0);
+  CHECK(plan.at("arena_bytes").get<uint64_t>() >= plan.at("arena_lower_bound_bytes").get<uint64_t>());
+}
+
+TEST_CASE("inspect: --plan counts the rows that are computed, and its steps add up to what bench says") {
+  const json plan = SmxJson({"inspect", ShippedModel(), "--plan", "--length", "20", "--json"});
+  CHECK(plan.at("length") == 20);
+  uint64_t macs = 0, macs_dense = 0;
+  for (const json& step : plan.at("steps")) {
+    CHECK(step.at("rows") <= step.at("rows_present"));
+    CHECK(step.at("macs") <= step.at("macs_dense"));
+    macs += step.at("macs").get<uint64_t>();
+    macs_dense += step.at("macs_dense").get<uint64_t>();
+  }
+  const json& last_block = plan.at("steps").at(plan.at("steps").size() - 3);
+  CHECK(last_block.at("name") == "feed_forward");
+  CHECK(last_block.at("rows") == 1);
+  CHECK(last_block.at("rows_present") == 20);
+  const json bench = SmxJson({"bench", ShippedModel(), "--length", "20", "--repeat", "1", "--json"});
+  CHECK(bench.at("macs") == macs);
+  CHECK(bench.at("macs_dense") == macs_dense);
+  CHECK(macs < macs_dense);
+  CheckRefused(RunSmx({"inspect", ShippedModel(), "--plan", "--length", "65"}), 2, {"--length 65", "64"});
+  CheckRefused(RunSmx({"inspect", ShippedModel(), "--length", "20"}), 2, {"--plan"});
 }
 
 TEST_CASE("inspect: --html writes one file with the name and every tensor, and nothing from elsewhere") {

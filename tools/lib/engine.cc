@@ -1,5 +1,7 @@
 #include "engine.h"
 
+#include <random>
+
 namespace smx::tools {
 namespace {
 
@@ -49,6 +51,24 @@ std::vector<std::string> LabelNames(const Model& model) {
     names.push_back(name.empty() ? std::to_string(i) : name);
   }
   return names;
+}
+
+size_t LengthOf(size_t flag, const ModelInfo& info) {
+  const size_t length = flag == 0 ? info.max_seq_len : flag;
+  if (length <= info.max_seq_len) return length;
+  throw Error(ExitCode::kUsage, "--length " + std::to_string(length) + ": the model reads at most " +
+                                    std::to_string(info.max_seq_len) + " tokens");
+}
+
+std::vector<int32_t> MadeUpText(const ModelInfo& info, size_t num_tokens) {
+  std::mt19937 random(1);
+  std::vector<int32_t> ids(info.masked_padding ? num_tokens : info.max_seq_len, info.pad_id);
+  for (size_t i = 0; i < num_tokens; ++i) {
+    do {
+      ids[i] = static_cast<int32_t>(random() % info.vocab_size);
+    } while (info.vocab_size > 1 && ids[i] == info.pad_id);
+  }
+  return ids;
 }
 
 }  // namespace smx::tools

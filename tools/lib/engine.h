@@ -39,6 +39,13 @@ Model LoadModel(const std::string& path, VerifyWeights verify = VerifyWeights::k
 /// The name of every class; its number where the model has none.
 std::vector<std::string> LabelNames(const Model& model);
 
+/// What --length asks for: `flag`, or the model's maximum for 0; Error(kUsage) when it is more than the model reads.
+size_t LengthOf(size_t flag, const ModelInfo& info);
+
+/// Token ids that look like a text of `num_tokens`, never a pad, with the pads behind them that the model's padding
+/// wants.
+std::vector<int32_t> MadeUpText(const ModelInfo& info, size_t num_tokens);
+
 /// Bytes at a multiple of 64, as Model::FromMemory wants them.
 class AlignedBytes {
  public:

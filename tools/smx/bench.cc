@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
-#include <random>
 
 #include <sys/resource.h>
 
@@ -41,18 +40,6 @@ size_t PeakRssBytes() {
   return static_cast<size_t>(usage.ru_maxrss) * 1024;
 }
 
-/// Ids that look like a text and never are a pad.
-std::vector<int32_t> MakeIds(const ModelInfo& info, size_t count) {
-  std::mt19937 random(1);
-  std::vector<int32_t> ids(count);
-  for (int32_t& id : ids) {
-    do {
-      id = static_cast<int32_t>(random() % info.vocab_size);
-    } while (info.vocab_size > 1 && id == info.pad_id);
-  }
-  return ids;
-}
-
 /// Times between observations of one run, as a trace for chrome://tracing or Perfetto.
 class Trace {
  public:
@@ -86,20 +73,13 @@ class Trace {
   int64_t last_ = 0;
 };
 
-size_t LengthOf(const BenchFlags& flags, const ModelInfo& info) {
-  const size_t length = flags.length == 0 ? info.max_seq_len : flags.length;
-  if (length <= info.max_seq_len) return length;
-  throw Error(ExitCode::kUsage, "--length " + std::to_string(length) + ": the model reads at most " +
-                                    std::to_string(info.max_seq_len) + " tokens");
-}
-
 /// One measured run is `batch` texts: at once where the model routes over batches, else one after the other.
 Measurement Measure(const BenchFlags& flags) {
   Measurement m;
   const int64_t start = NowMicroseconds();
   const Model model = LoadModel(flags.model);
   m.load_us = NowMicroseconds() - start;
-  m.length = LengthOf(flags, model.info());
+  m.length = LengthOf(flags.length, model.info());
 
   Trace trace;
   Options options;
@@ -110,7 +90,9 @@ Measurement Measure(const BenchFlags& flags) {
   if (!flags.trace.empty()) options.observer = trace.observer();
   const int64_t create = NowMicroseconds();
   WithArena<Encoder> encoder(model, options, flags.model);
-  const std::vector<int32_t> ids = MakeIds(model.info(), options.batch_size * m.length);
+  const std::vector<int32_t> text = MadeUpText(model.info(), m.length);
+  std::vector<int32_t> ids;
+  for (size_t i = 0; i < options.batch_size; ++i) ids.insert(ids.end(), text.begin(), text.end());
   std::vector<float> logits(options.batch_size * model.info().num_classes);
   const auto run_once = [&] {
     for (size_t i = 0; i < (at_once ? 1 : flags.batch); ++i) {
@@ -179,7 +161,7 @@ void AddBench(CLI::App* app) {
   const auto flags = std::make_shared<BenchFlags>();
   CLI::App* command = app->add_subcommand("bench", "Measure latency and memory on made-up tokens");
   command->add_option("model", flags->model, "Model file, .smx")->required();
-  command->add_option("--length", flags->length, "Tokens per text; the model's maximum unless given")
+  command->add_option("--length", flags->length, "Tokens per text, pads not counted; the model's maximum unless given")
       ->check(CountFlag(1, 65536));
   command->add_option("--batch", flags->batch, "Texts per measured run")
       ->check(CountFlag(1, 65536))

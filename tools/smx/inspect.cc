@@ -17,6 +17,7 @@ using nlohmann::ordered_json;
 
 struct InspectFlags {
   std::string model, html;
+  size_t length = 0;
   bool plan = false;
   bool tensors = false;
   bool verify = false;
@@ -58,14 +59,30 @@ void PrintTensors(const ordered_json& tensors) {
   }
 }
 
-void PrintPlan(const ordered_json& plan) {
-  std::printf("\n%-22s %5s %12s %12s %11s\n", "buffer of the arena", "layer", "offset", "bytes", "steps");
-  for (const auto& buffer : plan) {
-    const long long layer = buffer["layer"].get<long long>();
-    std::printf("%-22s %5s %12llu %12llu %5llu-%llu\n", buffer["name"].get<std::string>().c_str(),
-                layer < 0 ? "" : std::to_string(layer).c_str(), buffer["offset_bytes"].get<unsigned long long>(),
-                buffer["bytes"].get<unsigned long long>(), buffer["first_step"].get<unsigned long long>(),
-                buffer["last_step"].get<unsigned long long>());
+std::string LayerText(const ordered_json& object) {
+  const long long layer = object["layer"].get<long long>();
+  return layer < 0 ? "" : std::to_string(layer);
+}
+
+/// The stages of a run, each with the buffers that begin to live in it.
+void PrintPlan(const ordered_json& r) {
+  const auto number = [](const ordered_json& value) { return value.get<unsigned long long>(); };
+  std::printf("\na text of %llu tokens: %.2f million multiply-adds, %.2f with every row; arena %s, at least %s\n\n",
+              number(r["length"]), r["macs"].get<double>() / 1e6, r["macs_dense"].get<double>() / 1e6,
+              BytesText(number(r["arena_bytes"])).c_str(), BytesText(number(r["arena_lower_bound_bytes"])).c_str());
+  std::printf("%-22s %5s %15s %21s %12s %10s %9s\n", "stage, its new buffers", "layer", "rows computed",
+              "million multiply-adds", "offset", "bytes", "steps");
+  for (const auto& step : r["steps"]) {
+    std::printf("%-22s %5s %6llu of %5llu %10.3f of %7.3f %12s %10s %4llu-%llu\n",
+                step["name"].get<std::string>().c_str(), LayerText(step).c_str(), number(step["rows"]),
+                number(step["rows_present"]), step["macs"].get<double>() / 1e6, step["macs_dense"].get<double>() / 1e6,
+                "", "", number(step["first_step"]), number(step["last_step"]));
+    for (const auto& buffer : r["plan"]) {
+      const auto first = number(buffer["first_step"]);
+      if (first < number(step["first_step"]) || first > number(step["last_step"])) continue;
+      std::printf("  %-64s %12llu %10llu %4llu-%llu\n", buffer["name"].get<std::string>().c_str(),
+                  number(buffer["offset_bytes"]), number(buffer["bytes"]), first, number(buffer["last_step"]));
+    }
   }
 }
 
@@ -75,19 +92,25 @@ void AddInspect(CLI::App* app) {
   const auto flags = std::make_shared<InspectFlags>();
   CLI::App* command = app->add_subcommand("inspect", "Show what a model file holds and how it will run");
   command->add_option("model", flags->model, "Model file, .smx")->required();
-  command->add_flag("--plan", flags->plan, "Show the buffers of the arena, where they lie and how long they live");
+  command->add_flag("--plan", flags->plan,
+                    "Run a made-up text: rows computed, multiply-adds, where buffers lie and when");
+  command->add_option("--length", flags->length, "Tokens of that text; the model's maximum unless given")
+      ->check(CountFlag(1, 65536));
   command->add_flag("--tensors", flags->tensors, "List the parameters");
   command->add_option("--html", flags->html, "Write a report with pictures, one file that needs no network");
   command->add_flag("--verify", flags->verify, "Check the SHA-256 of all weights, however large (else up to 64 MB)");
   command->add_flag("--json", flags->json, "One JSON object");
   command->footer(
       "Examples:\n"
-      "  smx inspect model.smx --plan\n"
+      "  smx inspect model.smx --plan --length 40\n"
       "  smx inspect model.smx --html report.html --verify");
   command->callback([flags] {
     if (!flags->html.empty()) CheckNotSameFile(flags->html, flags->model);
     const Model model = LoadModel(flags->model, flags->verify ? VerifyWeights::kAlways : VerifyWeights::kAuto);
-    const ordered_json report = InspectionOf(model, flags->model, flags->verify);
+    const bool runs = flags->plan || !flags->html.empty();
+    if (flags->length != 0 && !runs) throw Error(ExitCode::kUsage, "--length is for --plan and --html");
+    const size_t run_length = runs ? LengthOf(flags->length, model.info()) : 0;
+    const ordered_json report = InspectionOf(model, flags->model, {run_length, flags->verify});
     if (!flags->html.empty()) {
       const std::string html = InspectionHtml(report);
       WriteWhole(flags->html, {html.begin(), html.end()});
@@ -98,7 +121,7 @@ void AddInspect(CLI::App* app) {
     } else if (flags->html != "-") {
       PrintSummary(report);
       if (flags->tensors) PrintTensors(report["tensors"]);
-      if (flags->plan) PrintPlan(report["plan"]);
+      if (flags->plan) PrintPlan(report);
     }
   });
 }

@@ -120,6 +120,21 @@ std::string ArenaPicture(const ordered_json& plan, double arena_bytes) {
   return svg + "</p>";
 }
 
+std::string StepTable(const ordered_json& steps) {
+  std::string html =
+      "<table class=tensors><tr><th>stage</th><th>layer</th><th>rows computed</th><th>of</th>"
+      "<th>multiply-adds</th><th>with every row</th><th>steps</th></tr>";
+  for (const auto& step : steps) {
+    html +=
+        "<tr><td>" + TextOf(step["name"]) + "</td><td>" + (step["layer"] == -1 ? "" : TextOf(step["layer"])) + "</td>";
+    for (const char* key : {"rows", "rows_present", "macs", "macs_dense"}) {
+      html += "<td class=number>" + TextOf(step[key]) + "</td>";
+    }
+    html += "<td>" + TextOf(step["first_step"]) + "-" + TextOf(step["last_step"]) + "</td></tr>";
+  }
+  return html + "</table>";
+}
+
 std::string TensorTable(const ordered_json& tensors) {
   std::string html = "<table class=tensors><tr><th>name</th><th>type</th><th>shape</th><th>bytes</th></tr>";
   for (const auto& tensor : tensors) {
@@ -163,6 +178,7 @@ std::string InspectionHtml(const ordered_json& report) {
   html += "<h2>Parameters: " + BytesText(report["weights_bytes"].get<unsigned long long>()) + " of " +
           BytesText(report["file_bytes"].get<unsigned long long>()) + " in the file</h2>";
   html += SizesPicture(report["tensors"]);
+  html += "<h2>A text of " + TextOf(report["length"]) + " tokens</h2>" + StepTable(report["steps"]);
   html += "<h2>Arena: " + BytesText(report["arena_bytes"].get<unsigned long long>()) +
           "</h2><p>Steps of a run to the right, bytes downwards; point at a box for its name.</p>";
   html += ArenaPicture(report["plan"], report["arena_bytes"].get<double>());

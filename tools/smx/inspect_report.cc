@@ -65,9 +65,39 @@ void AddTensors(const Model& model, ordered_json* report) {
   (*report)["tensors"] = std::move(tensors);
 }
 
-void AddPlan(const Model& model, const std::string& path, ordered_json* report) {
+/// Runs one text of `length` tokens to see what is computed.
+void RunOnce(const Model& model, size_t length, WithArena<Encoder>* encoder) {
+  const std::vector<int32_t> ids = MadeUpText(model.info(), length);
+  std::vector<float> logits(model.info().num_classes);
+  encoder->Check((*encoder)->Run({ids.data(), ids.size()}, {}, {{}, {}, {logits.data(), logits.size()}}));
+}
+
+ordered_json StepsOf(const Encoder& encoder) {
+  ordered_json steps = ordered_json::array();
+  for (const Step& step : encoder.steps()) {
+    steps.push_back({{"name", step.name},
+                     {"layer", step.layer},
+                     {"first_step", step.first_step},
+                     {"last_step", step.last_step},
+                     {"rows", step.rows},
+                     {"rows_present", step.rows_present},
+                     {"macs", step.macs},
+                     {"macs_dense", step.macs_dense}});
+  }
+  return steps;
+}
+
+void AddPlan(const Model& model, const std::string& path, size_t run_length, ordered_json* report) {
   WithArena<Encoder> encoder(model, {}, path);
+  if (run_length != 0) {
+    RunOnce(model, run_length, &encoder);
+    (*report)["length"] = run_length;
+    (*report)["macs"] = encoder->report().macs;
+    (*report)["macs_dense"] = encoder->report().macs_dense;
+    (*report)["steps"] = StepsOf(*encoder);
+  }
   (*report)["arena_bytes"] = encoder.arena_bytes();
+  (*report)["arena_lower_bound_bytes"] = encoder->report().arena_lower_bound_bytes;
   (*report)["packed_bytes"] = encoder->report().packed_bytes;
   (*report)["backend"] = encoder->report().backend;
   (*report)["isa"] = IsaName();
@@ -85,15 +115,15 @@ void AddPlan(const Model& model, const std::string& path, ordered_json* report) 
 
 }  // namespace
 
-ordered_json InspectionOf(const Model& model, const std::string& path, bool verified_all) {
+ordered_json InspectionOf(const Model& model, const std::string& path, const InspectOptions& options) {
   constexpr uint64_t kAutoVerifyBytes = uint64_t{64} << 20;
-  const bool verified = verified_all || model.file_bytes() <= kAutoVerifyBytes;
+  const bool verified = options.verified_all || model.file_bytes() <= kAutoVerifyBytes;
   ordered_json report = {{"model", path}, {"card", CardOf(model)}};
   report["file_bytes"] = model.file_bytes();
   report["weights_bytes"] = model.weights_bytes();
   report["verified"] = verified ? "metadata and all weights, by SHA-256" : "metadata; the weights with --verify";
   AddConfig(model, &report);
-  AddPlan(model, path, &report);
+  AddPlan(model, path, options.run_length, &report);
   AddTensors(model, &report);
   return report;
 }
