@@ -1,6 +1,9 @@
 #include "evaluate.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <numeric>
 
 #include "engine.h"
 #include "smx/classifier.h"
@@ -25,6 +28,66 @@ double MacroF1(const std::vector<std::vector<size_t>>& confusion) {
   return classes == 0 ? 0 : sum / static_cast<double>(classes);
 }
 
+struct Timing {
+  double milliseconds_per_text = 0;
+  size_t truncated = 0;
+};
+
+/// Runs every text through one Classifier and hands each prediction to `use`.
+Timing ClassifyAll(const Model& model, const std::string& model_name, const std::vector<LabelledText>& texts,
+                   const EvaluateOptions& options, const std::function<void(size_t, const Prediction&)>& use) {
+  Options engine_options;
+  engine_options.num_threads = options.num_threads;
+  WithArena<Classifier> classifier(model, engine_options, model_name);
+  Timing timing;
+  int64_t microseconds = 0;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const std::string_view pair = options.has_pairs ? std::string_view(texts[i].text_pair) : std::string_view();
+    Prediction prediction;
+    const int64_t start = NowMicroseconds();
+    const Status status = classifier->Classify(texts[i].text, pair, {}, {}, &prediction);
+    microseconds += NowMicroseconds() - start;
+    classifier.Check(status);
+    timing.truncated += prediction.truncated;
+    use(i, prediction);
+    if (options.progress) options.progress(i + 1, texts.size());
+  }
+  timing.milliseconds_per_text = static_cast<double>(microseconds) / 1000.0 / static_cast<double>(texts.size());
+  return timing;
+}
+
+double NumberOf(const std::string& label, const std::string& place) {
+  char* end = nullptr;
+  const double value = std::strtod(label.c_str(), &end);
+  if (!label.empty() && end == label.c_str() + label.size() && std::isfinite(value)) return value;
+  throw Error(ExitCode::kBadInput, place + ": label \"" + label + "\" is no number; the model is a regression");
+}
+
+double Correlation(const std::vector<double>& x, const std::vector<double>& y) {
+  const double n = static_cast<double>(x.size());
+  const double mean_x = std::accumulate(x.begin(), x.end(), 0.0) / n;
+  const double mean_y = std::accumulate(y.begin(), y.end(), 0.0) / n;
+  double xx = 0, yy = 0, xy = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    xx += (x[i] - mean_x) * (x[i] - mean_x);
+    yy += (y[i] - mean_y) * (y[i] - mean_y);
+    xy += (x[i] - mean_x) * (y[i] - mean_y);
+  }
+  return xx == 0 || yy == 0 ? 0 : xy / std::sqrt(xx * yy);
+}
+
+std::vector<double> RanksOf(const std::vector<double>& values) {
+  std::vector<size_t> order(values.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a] < values[b]; });
+  std::vector<double> ranks(values.size());
+  for (size_t begin = 0, end = 0; begin < order.size(); begin = end) {
+    while (end < order.size() && values[order[end]] == values[order[begin]]) ++end;
+    for (size_t i = begin; i < end; ++i) ranks[order[i]] = static_cast<double>(begin + end - 1) / 2;
+  }
+  return ranks;
+}
+
 }  // namespace
 
 Evaluation Evaluate(const Model& model, const std::string& model_name, const std::vector<LabelledText>& texts,
@@ -38,29 +101,39 @@ Evaluation Evaluate(const Model& model, const std::string& model_name, const std
     const std::string place = texts_name + ": line " + std::to_string(text.line);
     expected.push_back(ClassOf(text.label, labels, labels.size(), place));
   }
-  Options engine_options;
-  engine_options.num_threads = options.num_threads;
-  WithArena<Classifier> classifier(model, engine_options, model_name);
-
   Evaluation result;
   result.count = texts.size();
   result.confusion.assign(labels.size(), std::vector<size_t>(labels.size()));
-  int64_t microseconds = 0;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    const std::string_view pair = options.has_pairs ? std::string_view(texts[i].text_pair) : std::string_view();
-    Prediction prediction;
-    const int64_t start = NowMicroseconds();
-    const Status status = classifier->Classify(texts[i].text, pair, {}, {}, &prediction);
-    microseconds += NowMicroseconds() - start;
-    classifier.Check(status);
+  const Timing timing = ClassifyAll(model, model_name, texts, options, [&](size_t i, const Prediction& prediction) {
     result.correct += prediction.class_index == expected[i];
-    result.truncated += prediction.truncated;
     ++result.confusion[expected[i]][prediction.class_index];
     result.predictions.push_back(prediction.class_index);
-    if (options.progress) options.progress(i + 1, texts.size());
-  }
+  });
+  result.truncated = timing.truncated;
+  result.milliseconds_per_text = timing.milliseconds_per_text;
   result.macro_f1 = MacroF1(result.confusion);
-  result.milliseconds_per_text = static_cast<double>(microseconds) / 1000.0 / static_cast<double>(texts.size());
+  return result;
+}
+
+RegressionEvaluation EvaluateRegression(const Model& model, const std::string& model_name,
+                                        const std::vector<LabelledText>& texts, const std::string& texts_name,
+                                        const EvaluateOptions& options) {
+  std::vector<double> expected, found;
+  for (const LabelledText& text : texts) {
+    expected.push_back(NumberOf(text.label, texts_name + ": line " + std::to_string(text.line)));
+  }
+  RegressionEvaluation result;
+  result.count = texts.size();
+  const Timing timing = ClassifyAll(model, model_name, texts, options, [&](size_t i, const Prediction& prediction) {
+    found.push_back(static_cast<double>(prediction.probability));
+    const double error = found[i] - expected[i];
+    result.mean_squared_error += error * error / static_cast<double>(texts.size());
+    result.mean_absolute_error += std::fabs(error) / static_cast<double>(texts.size());
+  });
+  result.truncated = timing.truncated;
+  result.milliseconds_per_text = timing.milliseconds_per_text;
+  result.pearson = Correlation(found, expected);
+  result.spearman = Correlation(RanksOf(found), RanksOf(expected));
   return result;
 }
 

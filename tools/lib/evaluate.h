@@ -35,6 +35,22 @@ struct EvaluateOptions {
 Evaluation Evaluate(const Model& model, const std::string& model_name, const std::vector<LabelledText>& texts,
                     const std::string& texts_name, const EvaluateOptions& options);
 
+/// How close the values of a regression model come to those that texts are labelled with.
+struct RegressionEvaluation {
+  size_t count = 0;
+  double mean_squared_error = 0;
+  double mean_absolute_error = 0;
+  double pearson = 0;   // correlation of the values; 0 where one side is always the same
+  double spearman = 0;  // the same of their ranks, equal values sharing the mean of theirs
+  double milliseconds_per_text = 0;
+  size_t truncated = 0;
+};
+
+/// The same for a regression model, whose labels are numbers. Error(kBadInput) for a label that is none.
+RegressionEvaluation EvaluateRegression(const Model& model, const std::string& model_name,
+                                        const std::vector<LabelledText>& texts, const std::string& texts_name,
+                                        const EvaluateOptions& options);
+
 }  // namespace smx::tools
 
 #endif  // SMX_TOOLS_LIB_EVALUATE_H_

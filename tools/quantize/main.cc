@@ -28,7 +28,7 @@ struct QuantizeFlags {
   bool json = false;
 };
 
-/// Accuracy of the float32 and of the quantized model on the same texts.
+/// Accuracy of the float32 and of the quantized model on the same texts; of a regression, Pearson's correlation.
 struct Accuracies {
   size_t count = 0;
   double f32 = 0;
@@ -104,12 +104,20 @@ double AccuracyOf(const std::vector<uint8_t>& file, const char* name, const std:
   EvaluateOptions options;
   options.has_pairs = !flags.columns.text_pair.empty();
   options.progress = [&](size_t done, size_t total) { progress.Update(done, total); };
+  if (model->info().is_regression)
+    return EvaluateRegression(model.value(), name, texts, flags.evaluate, options).pearson;
   return Evaluate(model.value(), name, texts, flags.evaluate, options).accuracy();
 }
 
 std::string Percent(double accuracy) {
   char text[32];
   std::snprintf(text, sizeof(text), "%.2f %%", 100 * accuracy);
+  return text;
+}
+
+std::string Pearson(double correlation) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "correlation %.4f", correlation);
   return text;
 }
 
@@ -124,9 +132,10 @@ Accuracies Measure(const QuantizeFlags& flags, WeightsType type, ModelContent* c
     result.written = AccuracyOf(SerializeModel(*content, type), "int8", texts, flags);
   }
   std::string& card = content->config.card.accuracy;
+  const auto text = content->config.is_regression ? Pearson : Percent;
   card += (card.empty() ? "" : "; ") + std::string("measured by smx-quantize: ") + flags.type + " " +
-          Percent(result.written) + ", f32 " + Percent(result.f32) + " on " + std::to_string(result.count) +
-          " texts of " + std::filesystem::path(flags.evaluate).filename().string();
+          text(result.written) + ", f32 " + text(result.f32) + " on " + std::to_string(result.count) + " texts of " +
+          std::filesystem::path(flags.evaluate).filename().string();
   return result;
 }
 
@@ -149,8 +158,9 @@ void PrintReport(const QuantizeFlags& flags, const ModelContent& content, size_t
                            {"parameters", content.checkpoint.parameters.size()},
                            {"tokenizer", content.tokenizer.has_value()}};
     if (measured != nullptr) {
-      report["accuracy"] = measured->written;
-      report["accuracy_f32"] = measured->f32;
+      const std::string key = content.config.is_regression ? "pearson" : "accuracy";
+      report[key] = measured->written;
+      report[key + "_f32"] = measured->f32;
       report["count"] = measured->count;
     }
     std::printf("%s\n", report.dump().c_str());
@@ -162,6 +172,11 @@ void PrintReport(const QuantizeFlags& flags, const ModelContent& content, size_t
                BytesText(file_bytes).c_str(), BytesText(source_bytes).c_str(), flags.type.c_str(),
                content.tokenizer ? "inside" : "none (classify needs one: --tokenizer)");
   if (measured == nullptr) return;
+  if (content.config.is_regression) {
+    std::fprintf(out, "on %zu texts: f32 %s, %s %s\n", measured->count, Pearson(measured->f32).c_str(),
+                 flags.type.c_str(), Pearson(measured->written).c_str());
+    return;
+  }
   std::fprintf(out, "accuracy on %zu texts: f32 %s, %s %s, loss %.2f points\n", measured->count,
                Percent(measured->f32).c_str(), flags.type.c_str(), Percent(measured->written).c_str(),
                100 * (measured->f32 - measured->written));
@@ -179,6 +194,9 @@ void Quantize(const QuantizeFlags& flags) {
   }
   const WeightsType type = flags.type == "f32" ? WeightsType::kF32 : WeightsType::kInt8;
   ModelContent content = ReadContent(flags);
+  if (flags.min_accuracy >= 0 && content.config.is_regression) {
+    throw Error(ExitCode::kUsage, "--min-accuracy is for classes, the model is a regression");
+  }
   Accuracies measured;
   if (!flags.evaluate.empty()) measured = Measure(flags, type, &content);
   if (flags.min_accuracy >= 0 && measured.written < flags.min_accuracy) {
@@ -203,7 +221,8 @@ void AddFlags(CLI::App* app, QuantizeFlags* flags) {
       ->check(CLI::IsMember({"f32", "int8", "int8-static", "int4", "auto"}))
       ->capture_default_str();
   app->add_option("--calibrate", flags->calibrate, "Texts to calibrate with (int8-static)");
-  app->add_option("--evaluate", flags->evaluate, "Measure accuracy in float32 and quantized on a data.tsv");
+  app->add_option("--evaluate", flags->evaluate,
+                  "Measure accuracy in float32 and quantized on a data.tsv; of a regression, Pearson's correlation");
   app->add_option("--text", flags->columns.text, "Column of the texts")->capture_default_str();
   app->add_option("--text-pair", flags->columns.text_pair, "Column of the second texts, if any");
   app->add_option("--label", flags->columns.label, "Column of the labels")->capture_default_str();

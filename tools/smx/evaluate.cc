@@ -62,39 +62,77 @@ void PrintReport(const Evaluation& result, const std::vector<std::string>& label
   PrintConfusions(result, labels);
 }
 
+void PrintRegressionJson(const RegressionEvaluation& result) {
+  const ordered_json report = {{"mean_squared_error", result.mean_squared_error},
+                               {"mean_absolute_error", result.mean_absolute_error},
+                               {"pearson", result.pearson},
+                               {"spearman", result.spearman},
+                               {"count", result.count},
+                               {"truncated", result.truncated},
+                               {"milliseconds_per_text", result.milliseconds_per_text},
+                               {"isa", IsaName()}};
+  std::printf("%s\n", report.dump().c_str());
+}
+
+void PrintRegressionReport(const RegressionEvaluation& result) {
+  std::printf("texts      %zu\n", result.count);
+  std::printf("pearson    %.4f\n", result.pearson);
+  std::printf("spearman   %.4f\n", result.spearman);
+  std::printf("error      %.6g squared, %.6g absolute, in the mean\n", result.mean_squared_error,
+              result.mean_absolute_error);
+  std::printf("truncated  %zu\n", result.truncated);
+  std::printf("time       %.1f us per text, tokenizer included (%s)\n", 1000 * result.milliseconds_per_text, IsaName());
+}
+
+/// Calls `evaluate` with the flags as options, under a progress bar.
+template <typename Function>
+auto WithProgress(const EvaluateFlags& flags, Function evaluate) {
+  ProgressBar progress("evaluate");
+  const EvaluateOptions options = {flags.threads, !flags.columns.text_pair.empty(),
+                                   [&](size_t done, size_t total) { progress.Update(done, total); }};
+  return evaluate(options);
+}
+
+void RunEvaluate(const EvaluateFlags& flags) {
+  const Model model = LoadModel(flags.model);
+  const std::vector<LabelledText> texts = ReadTsv(flags.data, flags.columns);
+  if (model.info().is_regression) {
+    const RegressionEvaluation result = WithProgress(flags, [&](const EvaluateOptions& options) {
+      return EvaluateRegression(model, flags.model, texts, flags.data, options);
+    });
+    return flags.json ? PrintRegressionJson(result) : PrintRegressionReport(result);
+  }
+  const Evaluation result = WithProgress(
+      flags, [&](const EvaluateOptions& options) { return Evaluate(model, flags.model, texts, flags.data, options); });
+  if (flags.json) {
+    PrintJson(result, LabelNames(model));
+  } else {
+    PrintReport(result, LabelNames(model));
+  }
+}
+
 }  // namespace
 
 void AddEvaluate(CLI::App* app) {
   const auto flags = std::make_shared<EvaluateFlags>();
-  CLI::App* command = app->add_subcommand("evaluate", "Measure accuracy on labelled texts");
+  CLI::App* command =
+      app->add_subcommand("evaluate", "Measure accuracy, or the errors of a regression, on labelled texts");
   command->add_option("model", flags->model, "Model file, .smx")->required();
   command->add_option("data", flags->data, "UTF-8, a header line, columns split by one tab, no quoting")->required();
   command->add_option("--text", flags->columns.text, "Column of the texts")->capture_default_str();
   command->add_option("--text-pair", flags->columns.text_pair, "Column of the second texts, if any");
-  command->add_option("--label", flags->columns.label, "Column of the labels: names or class numbers")
+  command
+      ->add_option("--label", flags->columns.label,
+                   "Column of the labels: names or class numbers, values of a regression")
       ->capture_default_str();
   command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
-  command->add_flag("--json", flags->json, "accuracy and macro_f1 in 0..1, count, labels, confusion, time");
+  command->add_flag("--json", flags->json,
+                    "accuracy and macro_f1 in 0..1, count, labels, confusion, time; of a regression its errors");
   command->footer(
       "Examples:\n"
       "  smx evaluate model.smx test.tsv\n"
       "  smx evaluate model.smx rte.tsv --text premise --text-pair hypothesis --json");
-  command->callback([flags] {
-    const Model model = LoadModel(flags->model);
-    const std::vector<LabelledText> texts = ReadTsv(flags->data, flags->columns);
-    Evaluation result;
-    {
-      ProgressBar progress("evaluate");
-      EvaluateOptions options = {flags->threads, !flags->columns.text_pair.empty(),
-                                 [&](size_t done, size_t total) { progress.Update(done, total); }};
-      result = Evaluate(model, flags->model, texts, flags->data, options);
-    }
-    if (flags->json) {
-      PrintJson(result, LabelNames(model));
-    } else {
-      PrintReport(result, LabelNames(model));
-    }
-  });
+  command->callback([flags] { RunEvaluate(*flags); });
 }
 
 }  // namespace smx::tools
