@@ -1,0 +1,279 @@
+#include "support/random_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+
+#include "safetensors.h"
+
+namespace smx::tests {
+namespace {
+
+using tools::ArrayMap;
+using tools::ExpertsConfig;
+using tools::ModelConfig;
+
+enum class Layout { kBottom, kMiddle, kMixed, kTop, kAll, kNone, kLast, kArbitrary };
+constexpr size_t kNumLayouts = 8;
+
+/// Which of `n` layers a layout makes special; the rules of the reference for the first four.
+std::vector<bool> RandomLayout(size_t n, Random* random) {
+  const Layout layout = static_cast<Layout>(random->Between(0, kNumLayouts - 1));
+  const size_t chosen = random->Between(1, n);
+  std::vector<bool> special(n);
+  for (size_t l = 0; l < n; ++l) {
+    switch (layout) {
+      case Layout::kBottom:
+        special[l] = l < chosen;
+        break;
+      case Layout::kMiddle:
+        special[l] = n - chosen <= 2 * l && 2 * l < n + chosen;
+        break;
+      case Layout::kMixed:
+        special[l] = l % (n / chosen) == 0;
+        break;
+      case Layout::kTop:
+        special[l] = l >= n - chosen;
+        break;
+      case Layout::kAll:
+        special[l] = true;
+        break;
+      case Layout::kNone:
+        break;
+      case Layout::kLast:
+        special[l] = l + 1 == n;
+        break;
+      case Layout::kArbitrary:
+        special[l] = random->Percent(50);
+        break;
+    }
+  }
+  return special;
+}
+
+/// 1..40, now and then more than 64.
+uint32_t RandomSize(Random* random) {
+  return static_cast<uint32_t>(random->Percent(15) ? random->Between(65, 80) : random->Between(1, 40));
+}
+
+ExpertsConfig RandomExperts(size_t max_seq_len, Random* random) {
+  ExpertsConfig experts = {};
+  experts.num_experts = static_cast<uint32_t>(random->Between(1, random->Percent(80) ? 6 : 13));
+  experts.expert_d_ff = RandomSize(random);
+  experts.max_group_size = 4096;
+  const size_t capacity = random->Between(1, max_seq_len);
+  experts.capacity_factor = static_cast<double>(capacity) * experts.num_experts / static_cast<double>(max_seq_len);
+  if (random->Percent(10)) experts.capacity_factor = 0;
+  if (random->Percent(50)) experts.min_expert_capacity = static_cast<uint32_t>(random->Between(0, max_seq_len + 2));
+  return experts;
+}
+
+/// Fills arrays of the reference's names and shapes.
+class Filler {
+ public:
+  Filler(const ModelConfig& config, Random* random) : c_(config), random_(random) {}
+
+  ArrayMap Fill();
+
+ private:
+  void Add(const std::string& name, const std::vector<size_t>& shape, float magnitude, float center = 0.0f) {
+    size_t count = 1;
+    for (const size_t extent : shape) count *= extent;
+    std::vector<float> values(count);
+    for (float& value : values) value = center + random_->Uniform(magnitude);
+    arrays_[name] = tools::FromFloat(values, shape);
+  }
+
+  /// Keeps the deviation of what it multiplies: uniform values of this magnitude have deviation 1 / sqrt(inputs).
+  static float Gain(size_t inputs) { return std::sqrt(3.0f / static_cast<float>(inputs)); }
+
+  void AddLayerNorm(const std::string& name, size_t width) {
+    Add(name + "/scale", {width}, 0.3f, 1.0f);
+    Add(name + "/bias", {width}, 0.3f);
+  }
+  void AddDense(const std::string& name, size_t in, size_t out) {
+    Add(name + "/kernel", {in, out}, Gain(in));
+    Add(name + "/bias", {out}, 0.3f);
+  }
+  void AddEmbedding();
+  void AddMixing(size_t layer);
+  void AddExperts(size_t layer);
+
+  const ModelConfig& c_;
+  Random* random_;
+  ArrayMap arrays_;
+};
+
+void Filler::AddEmbedding() {
+  const std::string prefix = "encoder/embedder/";
+  // Without positions all pads are the same row, and routers see ties.
+  const float position = random_->Percent(20) ? 0.0f : 1.0f;
+  Add(prefix + "word/embedding", {c_.vocab_size, c_.d_emb}, 1.0f);
+  Add(prefix + "position/embedding", {1, c_.max_seq_len, c_.d_emb}, position);
+  Add(prefix + "type/embedding", {c_.type_vocab_size, c_.d_emb}, 0.5f);
+  AddLayerNorm(prefix + "layer_norm", c_.d_emb);
+  AddDense(prefix + "hidden_mapping_in", c_.d_emb, c_.d_model);
+}
+
+void Filler::AddMixing(size_t layer) {
+  const size_t d = c_.d_model;
+  if (c_.layers[layer].mixing == schema::MixingKind_LINEAR) {
+    const std::string prefix = "encoder/linear_transform_" + std::to_string(layer) + "/";
+    Add(prefix + "hidden_kernel", {d, d}, Gain(d));
+    Add(prefix + "input_kernel", {c_.max_seq_len, c_.max_seq_len}, Gain(c_.max_seq_len));
+    return;
+  }
+  const size_t heads = c_.num_heads;
+  const std::string prefix = "encoder/attention_" + std::to_string(layer) + "/self/";
+  for (const char* name : {"query", "key", "value"}) {
+    Add(prefix + name + "/kernel", {d, heads, d / heads}, Gain(d));
+    Add(prefix + name + "/bias", {heads, d / heads}, 0.3f);
+  }
+  Add(prefix + "out/kernel", {heads, d / heads, d}, Gain(d));
+  Add(prefix + "out/bias", {d}, 0.3f);
+}
+
+void Filler::AddExperts(size_t layer) {
+  const size_t d = c_.d_model;
+  const size_t ff = c_.experts->expert_d_ff;
+  const size_t num_experts = c_.experts->num_experts;
+  const std::string number = std::to_string(layer);
+  const std::string router = "encoder/router_weights_" + number + "/DenseGeneral_0";
+  // Of 0, every token has the same probability, and the lowest positions win.
+  const float router_gain = random_->Percent(10) ? 0.0f : 2.0f * Gain(d);
+  Add(router + "/kernel", {d, num_experts}, router_gain);
+  Add(router + "/bias", {num_experts}, 0.3f);
+  const std::string prefix = "encoder/expert_" + number + "/";
+  Add(prefix + "intermediate/kernel", {d, num_experts, ff}, Gain(d));
+  Add(prefix + "intermediate/bias", {ff, num_experts}, 0.3f);
+  Add(prefix + "output/kernel", {ff, num_experts, d}, Gain(ff));
+  Add(prefix + "output/bias", {d, num_experts}, 0.3f);
+}
+
+ArrayMap Filler::Fill() {
+  AddEmbedding();
+  for (size_t layer = 0; layer < c_.layers.size(); ++layer) {
+    const std::string number = std::to_string(layer);
+    AddMixing(layer);
+    AddLayerNorm("encoder/encoder_" + number + "/mixing_layer_norm", c_.d_model);
+    AddLayerNorm("encoder/encoder_" + number + "/output_layer_norm", c_.d_model);
+    if (c_.layers[layer].feed_forward == schema::FeedForwardKind_EXPERTS) {
+      AddExperts(layer);
+      continue;
+    }
+    AddDense("encoder/feed_forward_" + number + "/intermediate", c_.d_model, c_.d_ff);
+    AddDense("encoder/feed_forward_" + number + "/output", c_.d_ff, c_.d_model);
+  }
+  AddDense("encoder/pooler", c_.d_model, c_.d_model);
+  Add("classification/output_kernel", {c_.num_classes, c_.d_model}, Gain(c_.d_model));
+  Add("classification/output_bias", {c_.num_classes}, 0.3f);
+  return std::move(arrays_);
+}
+
+void FillText(const ModelInfo& info, Random* random, int32_t* ids, size_t n) {
+  const auto real_id = [&] {
+    const size_t id = random->Between(0, info.vocab_size - 2);
+    return static_cast<int32_t>(id) + (static_cast<int32_t>(id) >= info.pad_id ? 1 : 0);
+  };
+  if (info.masked_padding) {
+    // Every id is a token here, that of the pad too.
+    for (size_t i = 0; i < n; ++i) ids[i] = static_cast<int32_t>(random->Between(0, info.vocab_size - 1));
+    return;
+  }
+  const size_t num_real = random->Percent(5) ? 0 : random->Percent(15) ? n : random->Between(1, n);
+  for (size_t i = 0; i < n; ++i) ids[i] = i < num_real ? real_id() : info.pad_id;
+  if (num_real > 0 && random->Percent(15)) ids[random->Between(0, num_real - 1)] = info.pad_id;
+}
+
+}  // namespace
+
+ModelConfig RandomModelConfig(Random* random) {
+  ModelConfig c = {};
+  c.num_heads = static_cast<uint32_t>(random->Between(1, 5));
+  c.d_model = std::max(RandomSize(random) / c.num_heads, 1u) * c.num_heads;
+  c.d_emb = RandomSize(random);
+  c.d_ff = RandomSize(random);
+  c.max_seq_len = RandomSize(random);
+  c.vocab_size = static_cast<uint32_t>(random->Between(2, 30));
+  c.type_vocab_size = static_cast<uint32_t>(random->Between(1, 4));
+  c.pad_id = static_cast<uint32_t>(random->Percent(60) ? 0 : random->Between(0, c.vocab_size - 1));
+  c.is_regression = random->Percent(20);
+  c.num_classes = c.is_regression ? 1 : static_cast<uint32_t>(random->Between(1, 9));
+  c.padding = random->Percent(30) ? schema::Padding_MASKED : schema::Padding_REFERENCE;
+  const size_t num_layers = random->Between(1, 6);
+  const std::vector<bool> attention = RandomLayout(num_layers, random);
+  const std::vector<bool> experts = RandomLayout(num_layers, random);
+  for (size_t l = 0; l < num_layers; ++l) {
+    c.layers.push_back({attention[l] ? schema::MixingKind_ATTENTION : schema::MixingKind_LINEAR,
+                        experts[l] ? schema::FeedForwardKind_EXPERTS : schema::FeedForwardKind_DENSE});
+  }
+  if (std::count(experts.begin(), experts.end(), true) > 0) c.experts = RandomExperts(c.max_seq_len, random);
+  return c;
+}
+
+tools::ModelContent RandomWeights(const ModelConfig& config, Random* random) {
+  tools::ModelContent content;
+  content.config = config;
+  content.checkpoint = tools::ReadCheckpoint("random model", Filler(config, random).Fill(), config);
+  content.source_sha256.assign(32, 0);
+  return content;
+}
+
+tools::ModelContent RandomModel(uint64_t seed) {
+  Random random(seed);
+  return RandomWeights(RandomModelConfig(&random), &random);
+}
+
+std::string Describe(const ModelConfig& c) {
+  std::string text = c.padding == schema::Padding_MASKED ? "masked" : "reference";
+  if (c.routing_group == schema::RoutingGroup_BATCH) text += ", one group per batch";
+  for (const tools::LayerKinds& layer : c.layers) {
+    text += layer.mixing == schema::MixingKind_LINEAR ? " linear" : " attention";
+    if (layer.feed_forward == schema::FeedForwardKind_EXPERTS) text += "+experts";
+  }
+  const auto add = [&text](const char* name, size_t value) {
+    text += std::string(" ") + name + " " + std::to_string(value);
+  };
+  add("L", c.max_seq_len);
+  add("d_model", c.d_model);
+  add("heads", c.num_heads);
+  add("d_emb", c.d_emb);
+  add("d_ff", c.d_ff);
+  add("pad_id", c.pad_id);
+  if (!c.experts) return text;
+  add("experts", c.experts->num_experts);
+  add("expert_d_ff", c.experts->expert_d_ff);
+  add("min_expert_capacity", c.experts->min_expert_capacity);
+  return text + " capacity_factor " + std::to_string(c.experts->capacity_factor);
+}
+
+bool TakesAnyLength(const Model& model) {
+  if (model.info().masked_padding) return true;
+  for (size_t i = 0; i < model.info().num_layers; ++i) {
+    if (std::strcmp(model.layer(i).mixing, "linear") == 0) return false;
+  }
+  return true;
+}
+
+TokenInput RandomInput(const Model& model, Random* random, size_t num_texts) {
+  const ModelInfo& info = model.info();
+  const size_t n = TakesAnyLength(model) ? random->Between(1, info.max_seq_len) : info.max_seq_len;
+  TokenInput input;
+  input.num_texts = num_texts;
+  input.token_ids.resize(num_texts * n);
+  for (size_t b = 0; b < num_texts; ++b) FillText(info, random, input.token_ids.data() + b * n, n);
+  if (random->Percent(30)) return input;
+  for (const int32_t id : input.token_ids) {
+    const bool is_pad = !info.masked_padding && id == info.pad_id;
+    input.type_ids.push_back(is_pad ? 0 : static_cast<int32_t>(random->Between(0, info.type_vocab_size - 1)));
+  }
+  return input;
+}
+
+size_t CountFromEnvironment(const char* variable, size_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? otherwise : static_cast<size_t>(std::strtoull(text, nullptr, 10));
+}
+
+}  // namespace smx::tests
