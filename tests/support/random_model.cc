@@ -195,6 +195,8 @@ ModelConfig RandomModelConfig(Random* random) {
   c.d_emb = RandomSize(random);
   c.d_ff = RandomSize(random);
   c.max_seq_len = RandomSize(random);
+  // Longer than the rows that a feed-forward stage computes at once.
+  if (random->Percent(4)) c.max_seq_len = static_cast<uint32_t>(random->Between(126, 150));
   c.vocab_size = static_cast<uint32_t>(random->Between(2, 30));
   c.type_vocab_size = static_cast<uint32_t>(random->Between(1, 4));
   c.pad_id = static_cast<uint32_t>(random->Percent(60) ? 0 : random->Between(0, c.vocab_size - 1));
@@ -209,6 +211,7 @@ ModelConfig RandomModelConfig(Random* random) {
                         experts[l] ? schema::FeedForwardKind_EXPERTS : schema::FeedForwardKind_DENSE});
   }
   if (std::count(experts.begin(), experts.end(), true) > 0) c.experts = RandomExperts(c.max_seq_len, random);
+  if (random->Percent(20)) c.router_type = schema::RouterType_BFLOAT16;
   return c;
 }
 
@@ -242,6 +245,7 @@ std::string Describe(const ModelConfig& c) {
   add("d_ff", c.d_ff);
   add("pad_id", c.pad_id);
   if (!c.experts) return text;
+  if (c.router_type == schema::RouterType_BFLOAT16) text += " bfloat16";
   add("experts", c.experts->num_experts);
   add("expert_d_ff", c.experts->expert_d_ff);
   add("min_expert_capacity", c.experts->min_expert_capacity);
@@ -269,6 +273,15 @@ TokenInput RandomInput(const Model& model, Random* random, size_t num_texts) {
     input.type_ids.push_back(is_pad ? 0 : static_cast<int32_t>(random->Between(0, info.type_vocab_size - 1)));
   }
   return input;
+}
+
+RandomCase::RandomCase(uint64_t seed) : random(seed) {
+  ModelConfig config = RandomModelConfig(&random);
+  if (random.Percent(20) && config.padding == schema::Padding_REFERENCE) {
+    config.routing_group = schema::RoutingGroup_BATCH;
+    options.batch_size = random.Between(1, 3);
+  }
+  content = RandomWeights(config, &random);
 }
 
 size_t CountFromEnvironment(const char* variable, size_t otherwise) {

@@ -9,6 +9,7 @@
 
 #include "model_writer.h"
 #include "smx/model.h"
+#include "smx/options.h"
 
 namespace smx::tests {
 
@@ -28,8 +29,8 @@ class Random {
 };
 
 /// A small model of any shape that the engine takes and that routes each text alone: 1..6 layers, linear mixing and
-/// attention in every layout, experts in every layout or none, capacities from 0 to all tokens, both paddings, sizes
-/// from 1 up, odd ones and such above 64, where kernels change.
+/// attention in every layout, experts in every layout or none, both routers, capacities from 0 to all tokens, both
+/// paddings, sizes from 1 up, odd ones and such above 64, where kernels change.
 tools::ModelConfig RandomModelConfig(Random* random);
 
 /// Weights for it that keep activations at the size of a trained model's; biases are not 0. Some models have ties: a
@@ -57,6 +58,18 @@ TokenInput RandomInput(const Model& model, Random* random, size_t num_texts = 1)
 
 /// Whether the model takes texts of any length up to its max_seq_len, not of this only.
 bool TakesAnyLength(const Model& model);
+
+/// A random model, texts for it, and how to run them; some models route over batches of texts.
+struct RandomCase {
+  explicit RandomCase(uint64_t seed);
+
+  const tools::ModelConfig& config() const { return content.config; }
+  TokenInput Input(const Model& model) { return RandomInput(model, &random, options.batch_size); }
+
+  Random random;
+  tools::ModelContent content;
+  Options options;
+};
 
 /// How many of something random a test does: the number in the environment variable, or `otherwise`.
 size_t CountFromEnvironment(const char* variable, size_t otherwise);
