@@ -1,0 +1,193 @@
+// The multiply-adds that a report tells are those that ran: counted where the engine calls its product kernels and
+// XNNPACK, by the arguments of the calls. An executable of its own, whose linker puts the counters in between (--wrap).
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "kernels/activations.h"
+#include "kernels/product.h"
+#include "kernels/router.h"
+#include "support/models.h"
+#include "support/programs.h"
+#include "support/random_model.h"
+#include "support/session.h"
+
+#if SMX_WITH_XNNPACK
+#include <xnnpack.h>
+#endif
+
+using smx::BackendChoice;
+using smx::ConstMatF;
+using smx::Mat;
+using smx::MatF;
+using smx::Model;
+using smx::Options;
+using smx::ProductWeights;
+using smx::RowQuantization;
+using smx::tests::MemoryModel;
+using smx::tests::RandomCase;
+using smx::tests::Session;
+using smx::tests::TokenInput;
+using smx::tools::WeightsType;
+
+namespace {
+
+uint64_t counted_macs = 0;
+
+}  // namespace
+
+// The linker gives the engine's calls of NAME to __wrap_NAME, and NAME itself is __real_NAME.
+#define SMX_WRAP(name, mangled, ...)                       \
+  void Real##name(__VA_ARGS__) __asm__("__real_" mangled); \
+  void Wrap##name(__VA_ARGS__) __asm__("__wrap_" mangled); \
+  void Wrap##name(__VA_ARGS__)
+
+SMX_WRAP(ProductF32, "_ZN3smx22Product_f32__referenceENS_3MatIKfEERKNS_14ProductWeightsENS0_IfEE", ConstMatF x,
+         const ProductWeights& weights, MatF out) {
+  counted_macs += uint64_t{x.rows} * weights.inputs * weights.outputs;
+  RealProductF32(x, weights, out);
+}
+
+SMX_WRAP(ProductQd8,
+         "_ZN3smx31Product_qd8_f32_qc8w__referenceENS_3MatIKaEEPKNS_15RowQuantizationERKNS_14ProductWeightsENS0_IfEE",
+         Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights, MatF out) {
+  counted_macs += uint64_t{x.rows} * weights.inputs * weights.outputs;
+  RealProductQd8(x, params, weights, out);
+}
+
+SMX_WRAP(RouterBf16, "_ZN3smx22Router_bf16__referenceENS_3MatIKfEEPS1_S3_NS0_IfEES4_", ConstMatF x, const float* kernel,
+         const float* bias, MatF logits, MatF probs) {
+  counted_macs += uint64_t{x.rows} * x.cols * logits.cols;
+  RealRouterBf16(x, kernel, bias, logits, probs);
+}
+
+SMX_WRAP(AttentionHead, "_ZN3smx28AttentionHead_f32__referenceENS_3MatIKfEES2_S2_PKhNS0_IfEES5_", ConstMatF q,
+         ConstMatF k_transposed, ConstMatF v, const unsigned char* is_real, MatF scores, MatF out) {
+  counted_macs += uint64_t{q.rows} * q.cols * k_transposed.cols;  // scores
+  counted_macs += uint64_t{out.rows} * v.rows * v.cols;           // their sum of values
+  RealAttentionHead(q, k_transposed, v, is_real, scores, out);
+}
+
+#if SMX_WITH_XNNPACK
+namespace {
+
+struct XnnProduct {
+  size_t inputs = 0;
+  size_t outputs = 0;
+  size_t rows = 0;
+};
+std::map<xnn_operator_t, XnnProduct> xnn_products;
+
+}  // namespace
+
+extern "C" {
+decltype(xnn_create_fully_connected_nc_qd8_f32_qc8w) __real_xnn_create_fully_connected_nc_qd8_f32_qc8w;
+decltype(xnn_reshape_fully_connected_nc_qd8_f32_qc8w) __real_xnn_reshape_fully_connected_nc_qd8_f32_qc8w;
+decltype(xnn_run_operator) __real_xnn_run_operator;
+decltype(xnn_delete_operator) __real_xnn_delete_operator;
+
+xnn_status __wrap_xnn_create_fully_connected_nc_qd8_f32_qc8w(size_t inputs, size_t outputs, size_t input_stride,
+                                                             size_t output_stride, const float* scales,
+                                                             const int8_t* kernel, const float* bias, float min,
+                                                             float max, uint32_t flags, xnn_code_cache_t code_cache,
+                                                             xnn_weights_cache_t weights_cache, xnn_operator_t* out) {
+  const xnn_status status =
+      __real_xnn_create_fully_connected_nc_qd8_f32_qc8w(inputs, outputs, input_stride, output_stride, scales, kernel,
+                                                        bias, min, max, flags, code_cache, weights_cache, out);
+  xnn_products[*out] = {inputs, outputs, 0};
+  return status;
+}
+
+xnn_status __wrap_xnn_reshape_fully_connected_nc_qd8_f32_qc8w(xnn_operator_t op, size_t rows, pthreadpool_t threads) {
+  xnn_products.at(op).rows = rows;
+  return __real_xnn_reshape_fully_connected_nc_qd8_f32_qc8w(op, rows, threads);
+}
+
+xnn_status __wrap_xnn_run_operator(xnn_operator_t op, pthreadpool_t threads) {
+  const XnnProduct& product = xnn_products.at(op);
+  counted_macs += uint64_t{product.rows} * product.inputs * product.outputs;
+  return __real_xnn_run_operator(op, threads);
+}
+
+xnn_status __wrap_xnn_delete_operator(xnn_operator_t op) {
+  xnn_products.erase(op);
+  return __real_xnn_delete_operator(op);
+}
+}
+#endif
+
+namespace {
+
+uint64_t CountedMacs(Session* session, const TokenInput& input, bool wants_hidden) {
+  counted_macs = 0;
+  session->Run(input, wants_hidden);
+  return counted_macs;
+}
+
+/// Runs `input` with and without dead rows, and compares what was counted with what was reported.
+void CheckMacs(const Model& model, Options options, const TokenInput& input) {
+  for (const bool wants_hidden : {false, true}) {
+    CAPTURE(wants_hidden);
+    Session lazy(model, options);
+    Options all = options;
+    all.skip_dead_rows = false;
+    Session dense(model, all);
+    const uint64_t macs = CountedMacs(&lazy, input, wants_hidden);
+    const uint64_t macs_dense = CountedMacs(&dense, input, wants_hidden);
+    CHECK(macs > 0);
+    CHECK(lazy.encoder().report().macs == macs);
+    CHECK(lazy.encoder().report().macs_dense == macs_dense);
+    CHECK(dense.encoder().report().macs == macs_dense);
+    CHECK(dense.encoder().report().macs_dense == macs_dense);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("macs: reported as executed, for random models, lengths and batches, on every kernel") {
+  constexpr uint64_t kFirstSeed = 20261129;
+  const size_t count = smx::tests::CountFromEnvironment("SMX_TEST_RANDOM_MODELS", 150);
+  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + count; ++seed) {
+    CAPTURE(seed);
+    RandomCase c(seed);
+    CAPTURE(smx::tests::Describe(c.config()));
+    for (const WeightsType type : {WeightsType::kF32, WeightsType::kInt8}) {
+      const MemoryModel model(c.content, type);
+      Options options = c.options;
+      CheckMacs(*model, options, c.Input(*model));
+      options.backend = BackendChoice::kReference;
+      CheckMacs(*model, options, c.Input(*model));
+    }
+  }
+}
+
+TEST_CASE("macs: bench tells those that were executed, of as many texts as it ran") {
+  const smx::tests::TemporaryFolder folder;
+  struct Bench {
+    std::string path;
+    size_t length;
+  };
+  for (const Bench& bench :
+       {Bench{smx::tests::GoldenModel(folder, "sparse_mixer"), 32}, Bench{smx::tests::GoldenModel(folder, "bert"), 32},
+        Bench{smx::tests::GoldenModel(folder, "bert"), 7}, Bench{smx::tests::ShippedModel(), 64},
+        Bench{smx::tests::ShippedModel(), 9}}) {
+    CAPTURE(bench.path);
+    CAPTURE(bench.length);
+    const Model model = smx::tools::LoadModel(bench.path);
+    TokenInput input;
+    // Without a pad, which rows are alive does not depend on the ids.
+    input.token_ids.assign(bench.length, model.info().pad_id + 1);
+    Session lazy(model);
+    Options all;
+    all.skip_dead_rows = false;
+    Session dense(model, all);
+    const auto report = smx::tests::SmxJson(
+        {"bench", bench.path, "--repeat", "2", "--batch", "3", "--length", std::to_string(bench.length), "--json"});
+    CHECK(report.at("macs") == 3 * CountedMacs(&lazy, input, false));
+    CHECK(report.at("macs_dense") == 3 * CountedMacs(&dense, input, false));
+  }
+}
