@@ -172,7 +172,7 @@ std::vector<uint8_t> SerializeModel(const ModelContent& content, WeightsType typ
                                          std::to_string(schema::kMaxMetadataBytes));
   }
 
-  std::vector<uint8_t> file(segments.back().offset() + segments.back().bytes());
+  std::vector<uint8_t> file(static_cast<size_t>(segments.back().offset() + segments.back().bytes()));
   schema::FileHeader header = {};
   std::memcpy(header.magic, schema::kMagic, sizeof(header.magic));
   header.format_major = schema::kFormatMajor;

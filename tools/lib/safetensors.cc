@@ -78,10 +78,11 @@ Extent ReadEntry(const std::string& where, const json& entry, uint64_t data_byte
   uint64_t bytes = DtypeBytes(array->dtype);
   if (bytes == 0) throw Error(ExitCode::kBadInput, where + ": unknown dtype " + array->dtype);
   for (const json& extent : entry["shape"]) {
-    array->shape.push_back(UnsignedAt(where + ": shape", extent));
-    if (__builtin_mul_overflow(bytes, array->shape.back(), &bytes)) {
+    const uint64_t n = UnsignedAt(where + ": shape", extent);
+    if (n > SIZE_MAX || __builtin_mul_overflow(bytes, n, &bytes)) {
       throw Error(ExitCode::kBadInput, where + ": shape is too large");
     }
+    array->shape.push_back(static_cast<size_t>(n));
   }
   const uint64_t begin = UnsignedAt(where + ": data_offsets", entry["data_offsets"][0]);
   const uint64_t end = UnsignedAt(where + ": data_offsets", entry["data_offsets"][1]);
@@ -152,12 +153,13 @@ ArrayMap ReadSafetensors(const std::string& path) {
   if (file.size() < 8) {
     Fail(path, "not a safetensors file: " + std::to_string(file.size()) + " bytes, its header alone has 8 and more");
   }
-  uint64_t header_bytes;
-  std::memcpy(&header_bytes, file.data(), 8);
-  if (header_bytes > kMaxHeaderBytes || header_bytes > file.size() - 8) {
+  uint64_t announced_bytes;
+  std::memcpy(&announced_bytes, file.data(), 8);
+  if (announced_bytes > kMaxHeaderBytes || announced_bytes > file.size() - 8) {
     Fail(path, "not a safetensors file, or cut short: its first 8 bytes announce a header of " +
-                   std::to_string(header_bytes) + " bytes, the file has " + std::to_string(file.size()));
+                   std::to_string(announced_bytes) + " bytes, the file has " + std::to_string(file.size()));
   }
+  const size_t header_bytes = static_cast<size_t>(announced_bytes);
   const json header = ParseHeader(path, file.data() + 8, header_bytes);
   const uint8_t* const data = file.data() + 8 + header_bytes;
   const uint64_t data_bytes = file.size() - 8 - header_bytes;
@@ -184,7 +186,7 @@ std::vector<uint8_t> SerializeSafetensors(const ArrayMap& arrays) {
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // so that values are aligned in a mapped file
   const uint64_t header_bytes = text.size();
-  std::vector<uint8_t> file(8 + text.size() + offset);
+  std::vector<uint8_t> file(8 + text.size() + static_cast<size_t>(offset));
   std::memcpy(file.data(), &header_bytes, 8);
   auto end = std::copy(text.begin(), text.end(), file.begin() + 8);
   for (const auto& item : arrays) end = std::copy(item.second.bytes.begin(), item.second.bytes.end(), end);

@@ -58,8 +58,8 @@ std::string ReplaceInvalidUtf8(std::string_view text) {
 }
 
 std::string Printable(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }, ' ');
+  const auto is_control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
+  std::replace_if(text.begin(), text.end(), is_control, ' ');
   return text;
 }
 

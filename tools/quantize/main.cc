@@ -149,7 +149,7 @@ void CheckThatItLoads(const std::vector<uint8_t>& file, const std::string& outpu
 
 void PrintReport(const QuantizeFlags& flags, const ModelContent& content, size_t file_bytes,
                  const Accuracies* measured) {
-  const size_t source_bytes = std::filesystem::file_size(flags.checkpoint);
+  const uintmax_t source_bytes = std::filesystem::file_size(flags.checkpoint);
   if (flags.json) {
     ordered_json report = {{"model", flags.output},
                            {"type", flags.type},

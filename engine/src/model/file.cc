@@ -24,6 +24,11 @@ bool IsZero(Span<const uint8_t> bytes) {
   return true;
 }
 
+/// A part of the file that was proved to lie inside of it, so a size_t can hold both numbers.
+Span<const uint8_t> BytesOf(Span<const uint8_t> file, uint64_t offset, uint64_t size) {
+  return file.subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
+}
+
 bool HashIs(Span<const uint8_t> bytes, const uint8_t expected[32]) {
   Sha256 hash;
   hash.Update(bytes);
@@ -102,7 +107,7 @@ Status CheckSegments(const VerifiedFile& file, const Log& log) {
                   " and end inside of the file of %zu bytes",
                   i, segment.offset(), segment.bytes(), offset.value(), file.bytes.size());
     }
-    if (!IsZero(file.bytes.subspan(end, segment.offset() - end))) {
+    if (!IsZero(BytesOf(file.bytes, end, segment.offset() - end))) {
       return Fail(log, Status::kInvalidModel, "segment %u: the bytes before it are not zero", i);
     }
     end = segment_end.value();
@@ -131,7 +136,8 @@ Status VerifySegmentHashes(const VerifiedFile& file, const Log& log) {
   const auto& segments = *file.model->segments();
   for (uint32_t i = 0; i < segments.size(); ++i) {
     const schema::Segment& segment = *segments.Get(i);
-    if (!HashIs(file.bytes.subspan(segment.offset(), segment.bytes()), segment.sha256().bytes()->data())) {
+    const Span<const uint8_t> bytes = BytesOf(file.bytes, segment.offset(), segment.bytes());
+    if (!HashIs(bytes, segment.sha256().bytes()->data())) {
       return Fail(log, Status::kInvalidModel,
                   "segment %u at %" PRIu64 ": SHA-256 differs from the metadata's: damaged weights", i,
                   segment.offset());
