@@ -32,6 +32,17 @@ Status CopyDense(const ProductWeights& weights, FixedArray<int8_t>* copy) {
   return Status::kOk;
 }
 
+/// Kernels of the library differ in whether scale and bias round once or twice; on ARM with dot products even the one
+/// for a single row and the one for several do, so an answer would depend on how many rows are computed beside it. With
+/// zeros for a bias all of them have the reference's bits, on every machine; the bias comes after.
+void AddBias(const float* bias, MatF out) {
+  if (bias == nullptr) return;
+  for (size_t r = 0; r < out.rows; ++r) {
+    float* const row = out.Row(r);
+    for (size_t n = 0; n < out.cols; ++n) row[n] += bias[n];
+  }
+}
+
 }  // namespace
 
 size_t XnnpackExtraBytes() { return XNN_EXTRA_BYTES; }
@@ -49,9 +60,10 @@ Status XnnpackFullyConnected::Create(const ProductWeights& weights, size_t max_r
   SMX_TRY(CopyDense(weights, &copy));
   const int8_t* kernel = copy.size() != 0 ? copy.data() : static_cast<const int8_t*>(weights.kernel);
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  bias_ = weights.bias;
   const uint32_t flags = weights.outputs_first ? 0 : XNN_FLAG_TRANSPOSE_WEIGHTS;
   const xnn_status created = xnn_create_fully_connected_nc_qd8_f32_qc8w(
-      weights.inputs, weights.outputs, weights.inputs, weights.outputs, weights.scales, kernel, weights.bias,
+      weights.inputs, weights.outputs, weights.inputs, weights.outputs, weights.scales, kernel, /*bias=*/nullptr,
       -kInfinity, kInfinity, flags, /*code_cache=*/nullptr, packed, &operator_);
   SMX_TRY(StatusOf(created, "create fully connected qd8-qc8w", log));
   return StatusOf(xnn_reshape_fully_connected_nc_qd8_f32_qc8w(operator_, max_rows, nullptr),
@@ -65,7 +77,9 @@ Status XnnpackFullyConnected::Run(Mat<const int8_t> x, const RowQuantization* pa
                                                        reinterpret_cast<const xnn_quantization_params*>(params));
   }
   if (status == xnn_status_success) status = xnn_run_operator(operator_, threads);
-  return status == xnn_status_success ? Status::kOk : Status::kBackendFailure;
+  if (status != xnn_status_success) return Status::kBackendFailure;
+  AddBias(bias_, out);
+  return Status::kOk;
 }
 
 }  // namespace smx

@@ -41,6 +41,7 @@ class XnnpackFullyConnected {
 
  private:
   xnn_operator* operator_ = nullptr;
+  const float* bias_ = nullptr;
 };
 
 }  // namespace smx
