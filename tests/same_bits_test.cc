@@ -72,7 +72,7 @@ size_t NumModels(size_t otherwise) { return CountFromEnvironment("SMX_TEST_RANDO
 }  // namespace
 
 TEST_CASE("same bits: 1 thread and 2") {
-  ForRandomModels(NumModels(30), [](const smx::Model& model, Options options, Random* random) {
+  ForRandomModels(NumModels(12), [](const smx::Model& model, Options options, Random* random) {
     if (options.backend == BackendChoice::kReference) return;  // has one thread
     Session one(model, options);
     options.num_threads = 2;
