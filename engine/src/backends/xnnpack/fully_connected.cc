@@ -21,12 +21,20 @@ Status StatusOf(xnn_status status, const char* call, const Log& log) {
   return Fail(log, Status::kBackendFailure, "xnnpack: %s: xnn_status %d", call, static_cast<int>(status));
 }
 
-/// The library wants rows of the kernel side by side. Null when `weights` already has them so.
+// Kernels with outputs first are packed in steps of so many inputs or fewer, and the last step reads past the end.
+constexpr size_t kMaxPackedInputs = 64;
+
+bool IsReadBeyond(const ProductWeights& weights) {
+  return weights.outputs_first && weights.inputs % kMaxPackedInputs != 0;
+}
+
+/// The library wants rows of the kernel side by side, and may read on behind the last one, where the model's file may
+/// end. Null when `weights` can be taken as they are.
 Status CopyDense(const ProductWeights& weights, FixedArray<int8_t>* copy) {
   const size_t rows = weights.outputs_first ? weights.outputs : weights.inputs;
   const size_t cols = weights.outputs_first ? weights.inputs : weights.outputs;
-  if (cols == weights.stride) return Status::kOk;
-  SMX_TRY(copy->Allocate(rows * cols));
+  if (cols == weights.stride && !IsReadBeyond(weights)) return Status::kOk;
+  SMX_TRY(copy->Allocate(rows * cols + kMaxPackedInputs));
   const int8_t* kernel = static_cast<const int8_t*>(weights.kernel);
   for (size_t r = 0; r < rows; ++r) std::memcpy(copy->data() + r * cols, kernel + r * weights.stride, cols);
   return Status::kOk;

@@ -1,0 +1,108 @@
+// What XNNPACK reads behind the end of its inputs lies inside of the buffers that were planned for them.
+
+#include "backends/product.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/guarded_bytes.h"
+#include "support/random_model.h"
+
+#if SMX_WITH_XNNPACK
+#include "backends/xnnpack/fully_connected.h"
+#endif
+
+using smx::Arena;
+using smx::DenseMat;
+using smx::Plan;
+using smx::PlannedBuffer;
+using smx::ProductInput;
+using smx::ProductInputRoom;
+using smx::ProductWeights;
+using smx::RowQuantization;
+using smx::Span;
+using smx::Status;
+using smx::WeightType;
+using smx::tests::GuardedBytes;
+using smx::tests::Random;
+
+namespace {
+
+/// Bytes of the planned buffer that begins at `begin`, which lies in the arena at `base`; 0 when none does.
+size_t BytesOf(const Plan& plan, const uint8_t* base, const void* begin) {
+  for (const PlannedBuffer& buffer : plan.buffers()) {
+    if (base + buffer.offset_bytes == begin) return buffer.bytes;
+  }
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("product input: behind the rows and behind their quantization is as much room as a library may read") {
+  const smx::Backend backend;
+  for (size_t rows = 1; rows <= 66; rows += 5) {
+    for (size_t cols = 1; cols <= 130; cols += 3) {
+      CAPTURE(rows);
+      CAPTURE(cols);
+      Plan plan;
+      REQUIRE(plan.Init(2, 1) == Status::kOk);
+      ProductInputRoom room;
+      room.Acquire(WeightType::kQc8w, rows, cols, &plan);
+      REQUIRE(plan.Place() == Status::kOk);
+      const GuardedBytes memory(Arena::RequiredBytes(plan), GuardedBytes::Flush::kAtEnd);
+      const Arena arena(plan, memory.bytes().data());
+      const uint8_t* base = memory.bytes().end() - plan.placed_bytes();
+      const std::vector<float> x(rows * cols, 1.0f);
+      const ProductInput in = room.Load(backend, arena, DenseMat(x.data(), rows, cols));
+      CHECK(BytesOf(plan, base, in.qd8.data) >= rows * cols + smx::kExtraInputBytes);
+      CHECK(BytesOf(plan, base, in.params) >= (rows + smx::kExtraInputRows) * sizeof(RowQuantization));
+      for (size_t i = 0; i < smx::kExtraInputRows; ++i) CHECK(in.params[rows + i].scale == in.params[rows - 1].scale);
+    }
+  }
+}
+
+#if SMX_WITH_XNNPACK
+TEST_CASE("xnnpack: its int8 product reads no further behind rows, quantization, weights and bias than it says") {
+  REQUIRE(smx::InitializeXnnpack({}) == Status::kOk);
+  Random random(20261130);
+  for (int round = 0; round < 300; ++round) {
+    const size_t rows = random.Between(1, 40), inputs = random.Between(1, 200), outputs = random.Between(1, 100);
+    const bool outputs_first = random.Percent(50);
+    CAPTURE(rows);
+    CAPTURE(inputs);
+    CAPTURE(outputs);
+    CAPTURE(outputs_first);
+    const auto at_end = GuardedBytes::Flush::kAtEnd;
+    const GuardedBytes x(rows * inputs + smx::XnnpackExtraBytes(), at_end), kernel(inputs * outputs, at_end);
+    const GuardedBytes params((rows + smx::XnnpackExtraRows()) * sizeof(RowQuantization), at_end);
+    const GuardedBytes scales(outputs * sizeof(float), at_end), bias(outputs * sizeof(float), at_end);
+    const GuardedBytes out(rows * outputs * sizeof(float), at_end);
+    for (uint8_t& value : x.bytes()) value = static_cast<uint8_t>(random.Bits());
+    for (uint8_t& value : kernel.bytes()) value = static_cast<uint8_t>(random.Between(0, 127));
+    RowQuantization* quantization = reinterpret_cast<RowQuantization*>(params.bytes().data());
+    std::fill_n(quantization, rows + smx::XnnpackExtraRows(), RowQuantization{3, 0.5f});
+    std::fill_n(reinterpret_cast<float*>(scales.bytes().data()), outputs, 0.25f);
+    std::fill_n(reinterpret_cast<float*>(bias.bytes().data()), outputs, 1.0f);
+    ProductWeights weights;
+    weights.type = WeightType::kQc8w;
+    weights.outputs_first = outputs_first;
+    weights.inputs = inputs;
+    weights.outputs = outputs;
+    weights.stride = outputs_first ? inputs : outputs;
+    weights.kernel = kernel.bytes().data();
+    weights.scales = reinterpret_cast<const float*>(scales.bytes().data());
+    weights.bias = reinterpret_cast<const float*>(bias.bytes().data());
+    const auto* values = reinterpret_cast<const int8_t*>(x.bytes().data());
+    const smx::MatF result = DenseMat(reinterpret_cast<float*>(out.bytes().data()), rows, outputs);
+    REQUIRE(smx::RunXnnpackProductOnce(weights, DenseMat(values, rows, inputs), quantization, result, {}) ==
+            Status::kOk);
+    std::vector<float> expected(rows * outputs);
+    smx::Product_qd8_f32_qc8w__reference(DenseMat(values, rows, inputs), quantization, weights,
+                                         DenseMat(expected.data(), rows, outputs));
+    // Powers of two as scales: nothing is rounded, so both have the same bits.
+    CHECK(std::equal(expected.begin(), expected.end(), result.data));
+  }
+}
+#endif
