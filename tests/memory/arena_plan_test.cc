@@ -62,9 +62,23 @@ size_t PlacedBytes(Span<const PlannedBuffer> plan) {
   return (end + smx::kBufferAlignment - 1) / smx::kBufferAlignment * smx::kBufferAlignment;
 }
 
-/// Checks a plan and says how many times the lower bound it takes.
-double CheckPlan(Span<const PlannedBuffer> plan, size_t arena_bytes) {
+/// Stages follow each other without a gap, and no buffer lives outside of them.
+void CheckStages(Span<const smx::Step> stages, Span<const PlannedBuffer> plan) {
+  REQUIRE(stages.size() > 0);
+  size_t next_step = 0;
+  for (const smx::Step& stage : stages) {
+    CHECK(stage.first_step == next_step);
+    CHECK(stage.last_step >= stage.first_step);
+    next_step = stage.last_step + 1;
+  }
+  for (const PlannedBuffer& buffer : plan) CHECK(buffer.last_step < next_step);
+}
+
+/// Checks a session's plan and says how many times the lower bound it takes.
+double CheckPlan(Session* session) {
+  const Span<const PlannedBuffer> plan = session->encoder().plan();
   REQUIRE(plan.size() > 0);
+  CheckStages(session->encoder().steps(), plan);
   for (const PlannedBuffer& a : plan) {
     CAPTURE(std::string(a.name));
     CAPTURE(a.layer);
@@ -79,7 +93,9 @@ double CheckPlan(Span<const PlannedBuffer> plan, size_t arena_bytes) {
   }
   const size_t placed = PlacedBytes(plan);
   CHECK(placed >= LowerBound(plan));
-  CHECK(arena_bytes == placed + smx::kBufferAlignment - 1);
+  CHECK(session->encoder().report().arena_lower_bound_bytes == LowerBound(plan));
+  CHECK(session->encoder().report().arena_bytes == session->arena().size());
+  CHECK(session->arena().size() == placed + smx::kBufferAlignment - 1);
   return static_cast<double>(placed) / static_cast<double>(LowerBound(plan));
 }
 
@@ -114,7 +130,7 @@ TEST_CASE("arena plan: on random models, nothing that lives together overlaps, a
     for (const WeightsType type : {WeightsType::kF32, WeightsType::kInt8}) {
       const MemoryModel model(content, type);
       Session session(*model);
-      const double ratio = CheckPlan(session.encoder().plan(), session.arena().size());
+      const double ratio = CheckPlan(&session);
       sum += ratio;
       if (ratio <= worst) continue;
       worst = ratio;
@@ -149,7 +165,7 @@ TEST_CASE("arena plan: Sparse Mixer Base of 512 tokens runs in 8 MB in int8") {
   const ModelConfig config = SparseMixerBase({kLinear, kLinearExperts, kLinear, kAttention});
   const MemoryModel model(smx::tests::RandomWeights(config, &random), WeightsType::kInt8);
   Session session(*model);
-  const double ratio = CheckPlan(session.encoder().plan(), session.arena().size());
+  const double ratio = CheckPlan(&session);
   MESSAGE("Sparse Mixer Base, int8, 512 tokens: arena " << session.arena().size() << " bytes, "
                                                         << LowerBound(session.encoder().plan()) << " by lifetimes");
   CHECK(session.arena().size() <= 8000000);

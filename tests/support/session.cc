@@ -61,10 +61,11 @@ void Session::Create(const Options& options) {
 
 Answer Session::Run(const TokenInput& input, bool wants_hidden) {
   const ModelInfo& info = model_.info();
+  constexpr float kUntouched = 7777.0f;
   Answer answer;
-  if (wants_hidden) answer.hidden.resize(input.token_ids.size() * info.d_model);
-  answer.pooled.resize(input.num_texts * info.d_model);
-  answer.logits.resize(input.num_texts * info.num_classes);
+  if (wants_hidden) answer.hidden.assign(input.token_ids.size() * info.d_model, kUntouched);
+  answer.pooled.assign(input.num_texts * info.d_model, kUntouched);
+  answer.logits.assign(input.num_texts * info.num_classes, kUntouched);
   REQUIRE(encoder_->Run(input.token_ids, input.type_ids, {answer.hidden, answer.pooled, answer.logits}) == Status::kOk);
   return answer;
 }
