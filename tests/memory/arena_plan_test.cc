@@ -1,6 +1,7 @@
 // The plans of whole models: sound, close to the least that lifetimes allow, and as large as they were.
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -140,6 +141,39 @@ TEST_CASE("arena plan: on random models, nothing that lives together overlaps, a
   MESSAGE("times the lower bound: " << sum / static_cast<double>(2 * count) << " on average, " << worst
                                     << " at worst, by " << worst_model);
   CHECK(worst <= 1.25);
+}
+
+TEST_CASE("arena plan: golden models take as many bytes as they did") {
+  struct Golden {
+    size_t f32, int8;
+  };
+  const std::map<std::string, Golden> golden = {
+      {"linear", {14463, 18175}},
+      {"bert", {21759, 23295}},
+      {"bert_shorter_than_max", {21759, 23295}},
+      {"sparse_mixer", {21759, 23295}},
+      {"min_capacity", {10943, 11839}},
+      {"short_text", {21759, 23295}},
+      {"medium", {393407, 477887}},
+      {"fast_sparse_mixer", {32575, 34751}},
+      {"capacity_half_even", {17727, 19071}},
+      {"regression", {21759, 23295}},
+      {"layout_mixed", {16383, 17599}},
+      {"layout_bottom", {16383, 17599}},
+      {"batch_routing", {21759, 23295}},
+      {"ties_experts_choose", {21759, 23295}},
+  };
+  for (const std::string& name : smx::tests::GoldenCases()) {
+    CAPTURE(name);
+    const ModelContent content = smx::tests::ReadModelFolder(smx::tests::GoldenFolder(name), "params.safetensors");
+    const size_t f32 = ArenaBytesOf(*MemoryModel(content, WeightsType::kF32));
+    const size_t int8 = ArenaBytesOf(*MemoryModel(content, WeightsType::kInt8));
+    CAPTURE(f32);
+    CAPTURE(int8);
+    REQUIRE(golden.count(name) == 1);
+    CHECK(f32 == golden.at(name).f32);
+    CHECK(int8 == golden.at(name).int8);
+  }
 }
 
 TEST_CASE("arena plan: more layers of the same kinds take no more") {
