@@ -1,17 +1,24 @@
 #!/bin/sh
 # Installs what is missing, builds and runs every test; the last line is `N passed, N failed`.
 #
-#   tests/run.sh [--train]     --train: also the trainer's tests, which install and need PyTorch
+#   tests/run.sh [--train] [--fuzz [SECONDS]]
+#     --train  also the trainer's tests, which install and need PyTorch
+#     --fuzz   also every fuzz target for SECONDS, one minute unless given; installs and needs clang
 set -eu
 cd "$(dirname "$0")/.."
 train=no
+fuzz=
+usage="usage: tests/run.sh [--train] [--fuzz [SECONDS]]"
 for argument in "$@"; do
   case $argument in
     --train) train=yes ;;
-    *) echo "run.sh: unknown argument $argument; usage: tests/run.sh [--train]" >&2; exit 2 ;;
+    --fuzz) fuzz=60 ;;
+    *[!0-9]* | "") echo "run.sh: unknown argument $argument; $usage" >&2; exit 2 ;;
+    *) [ -n "$fuzz" ] || { echo "run.sh: $argument seconds of what? $usage" >&2; exit 2; }; fuzz=$argument ;;
   esac
 done
 if [ $train = yes ]; then tools/deps/install.sh --test --train; else tools/deps/install.sh --test; fi
+if [ -n "$fuzz" ]; then tools/deps/install.sh --fuzz; fi
 
 build=build/host-release
 mkdir -p $build
@@ -40,6 +47,10 @@ run() {
 }
 for program in $build/bin/smx_*_tests; do run "$(basename "$program")" "$program"; done
 if [ $train = yes ]; then run train_tests tests/tools/train/run.sh; fi
+if [ -n "$fuzz" ]; then
+  run fuzz tests/fuzz/run.sh "$fuzz"
+  grep executions $build/fuzz.log >&2 || true
+fi
 
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

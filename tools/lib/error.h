@@ -1,6 +1,7 @@
 #ifndef SMX_TOOLS_LIB_ERROR_H_
 #define SMX_TOOLS_LIB_ERROR_H_
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
@@ -19,10 +20,16 @@ enum class ExitCode : int {
 /// Ends a program with `code` and a message that names place, value and rule. Caught in main only.
 class Error : public std::runtime_error {
  public:
-  Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  Error(ExitCode code, const std::string& message) : std::runtime_error(WithoutNul(message)), code_(code) {}
   ExitCode code() const { return code_; }
 
  private:
+  /// what() ends at the first NUL, and names from a file may hold one.
+  static std::string WithoutNul(std::string message) {
+    std::replace(message.begin(), message.end(), '\0', ' ');
+    return message;
+  }
+
   ExitCode code_;
 };
 

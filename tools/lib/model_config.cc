@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <set>
 
-#include <nlohmann/json.hpp>
-
 #include "error.h"
 #include "output_file.h"
+#include "parse_json.h"
 #include "utf8.h"
 
 namespace smx::tools {
@@ -94,7 +93,7 @@ class Reader {
   void Ignore(const char* key) { known_.insert(key); }
 
   [[noreturn]] void Fail(const char* key, const std::string& rule) const {
-    const std::string value = object_.contains(key) ? object_[key].dump() : "missing";
+    const std::string value = object_.contains(key) ? ShortText(object_[key]) : "missing";
     throw Error(ExitCode::kBadInput, where_ + ": " + key + " is " + value + ", " + rule);
   }
 
@@ -243,10 +242,11 @@ void CheckLabels(const std::vector<std::string>& labels, const std::string& wher
 
 std::vector<std::string> TextsOf(const json& value, const std::string& where) {
   std::vector<std::string> texts;
-  if (!value.is_array())
-    throw Error(ExitCode::kBadInput, where + ": is " + value.dump().substr(0, 80) + ", must be an array of texts");
+  if (!value.is_array()) {
+    throw Error(ExitCode::kBadInput, where + ": is " + ShortText(value) + ", must be an array of texts");
+  }
   for (const json& item : value) {
-    if (!item.is_string()) throw Error(ExitCode::kBadInput, where + ": " + item.dump() + " is no text");
+    if (!item.is_string()) throw Error(ExitCode::kBadInput, where + ": " + ShortText(item) + " is no text");
     texts.push_back(item.get<std::string>());
   }
   return texts;
@@ -287,11 +287,7 @@ void ReadCard(Reader* outer, ModelConfig* config) {
 
 json ParseJsonFile(const std::string& path) {
   const std::vector<uint8_t> bytes = ReadWhole(path);
-  try {
-    return json::parse(bytes.begin(), bytes.end());
-  } catch (const json::exception& error) {
-    throw Error(ExitCode::kBadInput, path + ": not JSON: " + error.what());
-  }
+  return ParseJson(path, bytes.data(), bytes.size());
 }
 
 }  // namespace

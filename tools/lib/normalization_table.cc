@@ -1,5 +1,7 @@
 #include "normalization_table.h"
 
+#include <algorithm>
+#include <array>
 #include <map>
 
 #include "error.h"
@@ -12,7 +14,33 @@ namespace {
 using schema::CodePointClass;
 using schema::PackElement;
 
-using Elements = std::vector<uint32_t>;
+/// What one code point becomes. Of fixed room, because there are a million of them.
+class Elements {
+ public:
+  Elements() = default;
+  explicit Elements(uint32_t only) { push_back(only); }
+
+  void push_back(uint32_t element) {
+    if (size_ == values_.size()) throw Error(ExitCode::kUnsupported, "Unicode: a replacement is too long");
+    values_[size_++] = element;
+  }
+  size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  const uint32_t* begin() const { return values_.data(); }
+  const uint32_t* end() const { return values_.data() + size_; }
+  uint32_t operator[](size_t i) const { return values_[i]; }
+
+  bool operator==(const Elements& other) const { return std::equal(begin(), end(), other.begin(), other.end()); }
+  bool operator<(const Elements& other) const {
+    return std::lexicographical_compare(begin(), end(), other.begin(), other.end());
+  }
+
+ private:
+  std::array<uint32_t, schema::kMaxSequence> values_ = {};
+  size_t size_ = 0;
+};
+
+using Block = std::array<uint16_t, schema::kCodePointsPerBlock>;
 
 CodePointClass ClassOf(char32_t code_point) {
   if (IsWhitespace(code_point)) return CodePointClass::kSpace;
@@ -44,8 +72,8 @@ Elements Normalize(const NormalizationSwitches& switches, char32_t code_point) {
     AppendElements(switches, part, &elements);
   }
   // A space before and behind: the same as a word of its own, since none of them becomes more than one.
-  if (switches.handle_chinese_chars && IsChineseCharacter(code_point)) {
-    elements = {PackElement(schema::ElementCodePoint(elements.at(0)), CodePointClass::kIsolated, 0)};
+  if (switches.handle_chinese_chars && IsChineseCharacter(code_point) && !elements.empty()) {
+    return Elements(PackElement(schema::ElementCodePoint(elements[0]), CodePointClass::kIsolated, 0));
   }
   return elements;
 }
@@ -55,11 +83,11 @@ class TableBuilder {
   explicit TableBuilder(const NormalizationSwitches& switches) : switches_(switches) {}
 
   NormalizationTable Build() {
-    std::map<std::vector<uint16_t>, uint16_t> known_blocks;
+    std::map<Block, uint16_t> known_blocks;
     for (uint32_t index = 0; index < schema::kNumBlockIndexes; ++index) {
-      std::vector<uint16_t> block;
+      Block block;
       for (uint32_t i = 0; i < schema::kCodePointsPerBlock; ++i) {
-        block.push_back(ActionOf(index * schema::kCodePointsPerBlock + i));
+        block[i] = ActionOf(index * schema::kCodePointsPerBlock + i);
       }
       const auto [known, is_new] = known_blocks.emplace(block, static_cast<uint16_t>(known_blocks.size()));
       if (is_new) table_.blocks.insert(table_.blocks.end(), block.begin(), block.end());
@@ -75,8 +103,8 @@ class TableBuilder {
     if (code_point >= 0xd800 && code_point < 0xe000) return schema::kActionWord;  // never asked for
     const Elements elements = Normalize(switches_, code_point);
     if (elements.empty()) return schema::kActionDrop;
-    if (elements == Elements{PackElement(code_point, CodePointClass::kWord, 0)}) return schema::kActionWord;
-    if (elements == Elements{PackElement(code_point, CodePointClass::kIsolated, 0)}) return schema::kActionIsolated;
+    if (elements == Elements(PackElement(code_point, CodePointClass::kWord, 0))) return schema::kActionWord;
+    if (elements == Elements(PackElement(code_point, CodePointClass::kIsolated, 0))) return schema::kActionIsolated;
     if (elements.size() == 1 && schema::ElementClass(elements[0]) == static_cast<uint32_t>(CodePointClass::kSpace)) {
       return schema::kActionSpace;
     }
@@ -86,7 +114,7 @@ class TableBuilder {
   /// Equal sequences are stored once.
   uint16_t SequenceOf(const Elements& elements) {
     const size_t begin = schema::kFirstSequence + table_.sequences.size();
-    if (begin > UINT16_MAX || elements.size() > schema::kMaxSequence) {
+    if (begin > UINT16_MAX) {
       throw Error(ExitCode::kUnsupported, "Unicode: more replacements than the model file has room for");
     }
     const auto [known, is_new] = known_sequences_.emplace(elements, static_cast<uint16_t>(begin));

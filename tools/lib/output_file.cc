@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <memory>
+#include <new>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -81,16 +83,21 @@ void CheckNotSameFile(const std::string& output, const std::string& input) {
 }
 
 std::vector<uint8_t> ReadWhole(const std::string& path) {
-  std::FILE* const file = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
-  if (file == nullptr) throw Error(ExitCode::kBadInput, path + ": cannot open: " + std::strerror(errno));
+  const auto close = [](std::FILE* file) {
+    if (file != stdin) std::fclose(file);
+  };
+  const auto fail = [&path](const char* what) {
+    const int reason = errno;
+    if (reason == ENOMEM) throw std::bad_alloc();
+    throw Error(ExitCode::kBadInput, path + what + std::strerror(reason));
+  };
+  const std::unique_ptr<std::FILE, decltype(close)> file(path == "-" ? stdin : std::fopen(path.c_str(), "rb"), close);
+  if (file == nullptr) fail(": cannot open: ");
   std::vector<uint8_t> bytes;
   uint8_t buffer[1 << 16];
   size_t n;
-  while ((n = std::fread(buffer, 1, sizeof(buffer), file)) > 0) bytes.insert(bytes.end(), buffer, buffer + n);
-  const bool failed = std::ferror(file) != 0;
-  const std::string reason = std::strerror(errno);
-  if (file != stdin) std::fclose(file);
-  if (failed) throw Error(ExitCode::kBadInput, path + ": cannot read: " + reason);
+  while ((n = std::fread(buffer, 1, sizeof(buffer), file.get())) > 0) bytes.insert(bytes.end(), buffer, buffer + n);
+  if (std::ferror(file.get()) != 0) fail(": cannot read: ");
   return bytes;
 }
 

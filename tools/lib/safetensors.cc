@@ -4,10 +4,9 @@
 #include <cmath>
 #include <cstring>
 
-#include <nlohmann/json.hpp>
-
 #include "error.h"
 #include "output_file.h"
+#include "parse_json.h"
 
 namespace smx::tools {
 namespace {
@@ -34,28 +33,11 @@ size_t DtypeBytes(const std::string& dtype) {
   throw Error(ExitCode::kBadInput, path + ": " + what);
 }
 
-/// Objects whose keys repeat are refused: which of the two counts would be anybody's guess.
+/// Keys that repeat are refused: which of the two counts would be anybody's guess.
 json ParseHeader(const std::string& path, const uint8_t* text, size_t size) {
-  std::vector<std::vector<std::string>> keys;
-  const auto callback = [&](int, json::parse_event_t event, json& parsed) {
-    if (event == json::parse_event_t::object_start) keys.emplace_back();
-    if (event == json::parse_event_t::object_end) keys.pop_back();
-    if (event == json::parse_event_t::key) {
-      const std::string key = parsed.get<std::string>();
-      if (std::find(keys.back().begin(), keys.back().end(), key) != keys.back().end()) {
-        Fail(path, "safetensors header: \"" + key + "\" occurs twice");
-      }
-      keys.back().push_back(key);
-    }
-    return true;
-  };
-  try {
-    json header = json::parse(text, text + size, callback);
-    if (!header.is_object()) Fail(path, "safetensors header: must be a JSON object");
-    return header;
-  } catch (const json::exception& error) {
-    Fail(path, std::string("safetensors header: ") + error.what());
-  }
+  json header = ParseJson(path + ": safetensors header", text, size, RepeatedKeys::kRefused);
+  if (!header.is_object()) Fail(path, "safetensors header: must be a JSON object");
+  return header;
 }
 
 uint64_t UnsignedAt(const std::string& where, const json& value) {
@@ -63,9 +45,11 @@ uint64_t UnsignedAt(const std::string& where, const json& value) {
   return value.get<uint64_t>();
 }
 
+/// Where an array's bytes lie behind the header.
 struct Extent {
   uint64_t begin, end;
-  std::string name;
+  Array* array;
+  std::string where;
 };
 
 Extent ReadEntry(const std::string& where, const json& entry, uint64_t data_bytes, Array* array) {
@@ -92,17 +76,17 @@ Extent ReadEntry(const std::string& where, const json& entry, uint64_t data_byte
                                          " bytes of its shape and lie in the " + std::to_string(data_bytes) +
                                          " bytes behind the header (is the file cut short?)");
   }
-  return {begin, end, where};
+  return {begin, end, array, where};
 }
 
 /// The arrays must fill the data without overlap or hole.
-void CheckExtents(const std::string& path, std::vector<Extent> extents, uint64_t data_bytes) {
-  std::sort(extents.begin(), extents.end(),
+void CheckExtents(const std::string& path, std::vector<Extent>* extents, uint64_t data_bytes) {
+  std::sort(extents->begin(), extents->end(),
             [](const Extent& a, const Extent& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
   uint64_t end = 0;
-  for (const Extent& extent : extents) {
+  for (const Extent& extent : *extents) {
     if (extent.begin != end) {
-      throw Error(ExitCode::kBadInput, extent.name + ": begins at " + std::to_string(extent.begin) +
+      throw Error(ExitCode::kBadInput, extent.where + ": begins at " + std::to_string(extent.begin) +
                                            ", the array before it ends at " + std::to_string(end));
     }
     end = extent.end;
@@ -148,8 +132,9 @@ size_t Array::NumValues() const {
   return count;
 }
 
-ArrayMap ReadSafetensors(const std::string& path) {
-  const std::vector<uint8_t> file = ReadWhole(path);
+ArrayMap ReadSafetensors(const std::string& path) { return ParseSafetensors(path, ReadWhole(path)); }
+
+ArrayMap ParseSafetensors(const std::string& path, const std::vector<uint8_t>& file) {
   if (file.size() < 8) {
     Fail(path, "not a safetensors file: " + std::to_string(file.size()) + " bytes, its header alone has 8 and more");
   }
@@ -169,9 +154,10 @@ ArrayMap ReadSafetensors(const std::string& path) {
     if (name == "__metadata__") continue;
     Array& array = arrays[name];
     extents.push_back(ReadEntry(path + ": array " + name, entry, data_bytes, &array));
-    array.bytes.assign(data + extents.back().begin, data + extents.back().end);
   }
-  CheckExtents(path, std::move(extents), data_bytes);
+  // Before anything is copied: arrays that overlap could ask for many times the file.
+  CheckExtents(path, &extents, data_bytes);
+  for (const Extent& extent : extents) extent.array->bytes.assign(data + extent.begin, data + extent.end);
   return arrays;
 }
 

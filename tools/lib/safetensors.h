@@ -23,6 +23,9 @@ using ArrayMap = std::map<std::string, Array>;
 /// size against the offsets, overlaps and holes are checked; a breach is an Error(kBadInput) naming file and array.
 ArrayMap ReadSafetensors(const std::string& path);
 
+/// The same on the file's bytes; `path` is for messages.
+ArrayMap ParseSafetensors(const std::string& path, const std::vector<uint8_t>& file);
+
 /// The file's bytes for `arrays`; writing them is up to WriteWhole of output_file.h.
 std::vector<uint8_t> SerializeSafetensors(const ArrayMap& arrays);
 

@@ -76,25 +76,6 @@ uint32_t IdOf(const std::string& path, const PieceIds& ids, const char* piece) {
   return found->second;
 }
 
-CompiledTokenizer CompileLines(const std::string& path, std::string_view content, const TokenizerSwitches& switches) {
-  const std::vector<std::string> pieces = SplitLines(content);
-  const PieceIds ids = IndexPieces(path, pieces);
-  const uint32_t pad_id = IdOf(path, ids, "[PAD]");
-  const uint32_t unk_id = IdOf(path, ids, "[UNK]");
-  const uint32_t cls_id = IdOf(path, ids, "[CLS]");
-  const uint32_t sep_id = IdOf(path, ids, "[SEP]");
-  CompiledTokenizer tokenizer = AssembleTokenizer(pieces, switches);
-  tokenizer.pad_id = pad_id;
-  tokenizer.unk_id = unk_id;
-  tokenizer.cls_id = cls_id;
-  tokenizer.sep_id = sep_id;
-  for (const char* text : kSpecialPieces) {
-    if (const auto found = ids.find(text); found != ids.end())
-      tokenizer.special_tokens.emplace_back(found->second, text);
-  }
-  return tokenizer;
-}
-
 uint32_t LongestUsedRun(const std::vector<uint32_t>& slots) {
   uint32_t longest = 0;
   uint32_t run = 0;
@@ -105,11 +86,14 @@ uint32_t LongestUsedRun(const std::vector<uint32_t>& slots) {
   return longest;
 }
 
-std::vector<uint32_t> FillSlots(const std::vector<std::string>& pieces, size_t num_slots) {
+/// Nothing when a piece finds no free slot soon: made-up pieces can share a hash, and to go on would take for ever.
+std::optional<std::vector<uint32_t>> FillSlots(const std::vector<std::string>& pieces, size_t num_slots) {
   std::vector<uint32_t> slots(num_slots, schema::kFreeSlot);
   for (size_t id = 0; id < pieces.size(); ++id) {
     size_t slot = schema::ContinueHash(schema::kHashStart, pieces[id].data(), pieces[id].size()) % num_slots;
-    while (slots[slot] != schema::kFreeSlot) slot = (slot + 1) % num_slots;
+    for (uint32_t used = 0; slots[slot] != schema::kFreeSlot; slot = (slot + 1) % num_slots) {
+      if (++used > schema::kMaxUsedRun) return std::nullopt;
+    }
     slots[slot] = static_cast<uint32_t>(id);
   }
   return slots;
@@ -120,8 +104,8 @@ std::vector<uint32_t> HashIndex(const std::vector<std::string>& pieces) {
   size_t num_slots = 2;
   while (num_slots < 2 * pieces.size()) num_slots *= 2;
   for (int attempt = 0; attempt < 4; ++attempt, num_slots *= 2) {
-    std::vector<uint32_t> slots = FillSlots(pieces, num_slots);
-    if (LongestUsedRun(slots) <= schema::kMaxUsedRun) return slots;
+    std::optional<std::vector<uint32_t>> slots = FillSlots(pieces, num_slots);
+    if (slots && LongestUsedRun(*slots) <= schema::kMaxUsedRun) return std::move(*slots);
   }
   throw Error(ExitCode::kUnsupported, "tokenizer: too many pieces share a hash");
 }
@@ -131,9 +115,36 @@ std::string ReadText(const std::string& path) {
   return {bytes.begin(), bytes.end()};
 }
 
+void AddNormalization(const TokenizerSwitches& switches, CompiledTokenizer* tokenizer) {
+  tokenizer->clean_text = switches.clean_text;
+  tokenizer->handle_chinese_chars = switches.handle_chinese_chars;
+  tokenizer->lowercase = switches.lowercase;
+  tokenizer->strip_accents = switches.strip_accents.value_or(switches.lowercase);
+  NormalizationTable table = BuildNormalizationTable(
+      {tokenizer->clean_text, tokenizer->handle_chinese_chars, tokenizer->strip_accents, tokenizer->lowercase});
+  tokenizer->block_index = std::move(table.block_index);
+  tokenizer->blocks = std::move(table.blocks);
+  tokenizer->sequences = std::move(table.sequences);
+  tokenizer->decompose_hangul = table.decompose_hangul;
+  tokenizer->unicode_version = std::move(table.unicode_version);
+}
+
+CompiledTokenizer CompileLines(const std::string& path, std::string_view content, const TokenizerSwitches& switches) {
+  CompiledTokenizer tokenizer = CompilePieces(path, content);
+  AddNormalization(switches, &tokenizer);
+  return tokenizer;
+}
+
+CompiledTokenizer CompileJson(const std::string& path, const std::string& content) {
+  TokenizerSwitches switches;
+  CompiledTokenizer tokenizer = CompileJsonPieces(path, content, &switches);
+  AddNormalization(switches, &tokenizer);
+  return tokenizer;
+}
+
 }  // namespace
 
-CompiledTokenizer AssembleTokenizer(const std::vector<std::string>& pieces, const TokenizerSwitches& switches) {
+CompiledTokenizer AssemblePieces(const std::vector<std::string>& pieces) {
   CompiledTokenizer tokenizer;
   tokenizer.piece_offsets.push_back(0);
   for (const std::string& piece : pieces) {
@@ -141,17 +152,31 @@ CompiledTokenizer AssembleTokenizer(const std::vector<std::string>& pieces, cons
     tokenizer.piece_offsets.push_back(static_cast<uint32_t>(tokenizer.pieces.size()));
   }
   tokenizer.hash_index = HashIndex(pieces);
-  tokenizer.clean_text = switches.clean_text;
-  tokenizer.handle_chinese_chars = switches.handle_chinese_chars;
-  tokenizer.lowercase = switches.lowercase;
-  tokenizer.strip_accents = switches.strip_accents.value_or(switches.lowercase);
-  NormalizationTable table = BuildNormalizationTable(
-      {tokenizer.clean_text, tokenizer.handle_chinese_chars, tokenizer.strip_accents, tokenizer.lowercase});
-  tokenizer.block_index = std::move(table.block_index);
-  tokenizer.blocks = std::move(table.blocks);
-  tokenizer.sequences = std::move(table.sequences);
-  tokenizer.decompose_hangul = table.decompose_hangul;
-  tokenizer.unicode_version = std::move(table.unicode_version);
+  return tokenizer;
+}
+
+CompiledTokenizer AssembleTokenizer(const std::vector<std::string>& pieces, const TokenizerSwitches& switches) {
+  CompiledTokenizer tokenizer = AssemblePieces(pieces);
+  AddNormalization(switches, &tokenizer);
+  return tokenizer;
+}
+
+CompiledTokenizer CompilePieces(const std::string& path, std::string_view content) {
+  const std::vector<std::string> pieces = SplitLines(content);
+  const PieceIds ids = IndexPieces(path, pieces);
+  const uint32_t pad_id = IdOf(path, ids, "[PAD]");
+  const uint32_t unk_id = IdOf(path, ids, "[UNK]");
+  const uint32_t cls_id = IdOf(path, ids, "[CLS]");
+  const uint32_t sep_id = IdOf(path, ids, "[SEP]");
+  CompiledTokenizer tokenizer = AssemblePieces(pieces);
+  tokenizer.pad_id = pad_id;
+  tokenizer.unk_id = unk_id;
+  tokenizer.cls_id = cls_id;
+  tokenizer.sep_id = sep_id;
+  for (const char* text : kSpecialPieces) {
+    const auto found = ids.find(text);
+    if (found != ids.end()) tokenizer.special_tokens.emplace_back(found->second, text);
+  }
   return tokenizer;
 }
 

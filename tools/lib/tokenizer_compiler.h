@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -49,6 +50,9 @@ struct CompiledTokenizer {
 /// Error(kBadInput) names file, line, value and rule.
 CompiledTokenizer CompileVocabTxt(const std::string& path, const TokenizerSwitches& switches);
 
+/// The same from the file's content and without what the switches decide, the normalization, which stays empty.
+CompiledTokenizer CompilePieces(const std::string& path, std::string_view content);
+
 /// A tokenizer.json of Hugging Face: BertNormalizer, BertPreTokenizer, WordPiece, BertProcessing or what equals it as
 /// TemplateProcessing. Error(kUnsupported) names any other part; truncation, padding and decoder are ignored.
 CompiledTokenizer CompileTokenizerJson(const std::string& path);
@@ -59,8 +63,11 @@ CompiledTokenizer CompileTokenizer(const std::string& path, const TokenizerSwitc
 flatbuffers::Offset<schema::Tokenizer> WriteTokenizer(flatbuffers::FlatBufferBuilder& builder,
                                                       const CompiledTokenizer& tokenizer);
 
-/// The parts that both kinds of file lead to: pieces, which the caller has checked, hash index and normalization. Ids,
-/// special tokens and word rules are left to the caller.
+/// The parts that both kinds of file lead to: pieces, which the caller has checked, and their hash index. Ids, special
+/// tokens and word rules are left to the caller.
+CompiledTokenizer AssemblePieces(const std::vector<std::string>& pieces);
+
+/// The same with the normalization.
 CompiledTokenizer AssembleTokenizer(const std::vector<std::string>& pieces, const TokenizerSwitches& switches);
 
 }  // namespace smx::tools

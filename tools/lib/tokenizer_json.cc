@@ -1,8 +1,7 @@
 #include "tokenizer_json.h"
 
-#include <nlohmann/json.hpp>
-
 #include "error.h"
+#include "parse_json.h"
 
 namespace smx::tools {
 namespace {
@@ -15,20 +14,21 @@ class JsonReader {
  public:
   JsonReader(const std::string& path, const json& root) : path_(path), root_(root) {}
 
-  CompiledTokenizer Read() {
+  CompiledTokenizer Read(TokenizerSwitches* switches) {
     Require(root_.at("model"), "model.type", "type", "WordPiece");
     Require(root_.at("normalizer"), "normalizer.type", "type", "BertNormalizer");
     Require(root_.at("pre_tokenizer"), "pre_tokenizer.type", "type", "BertPreTokenizer");
     ReadVocabulary();
     const json& post_processor = root_.at("post_processor");
     const auto [cls, sep] = ReadClsAndSep(post_processor);
-    CompiledTokenizer tokenizer = AssembleTokenizer(pieces_, ReadSwitches());
+    *switches = ReadSwitches();
+    CompiledTokenizer tokenizer = AssemblePieces(pieces_);
     const json& model = root_.at("model");
     tokenizer.cls_id = IdOf(cls);
     tokenizer.sep_id = IdOf(sep);
     tokenizer.unk_id = IdOf(model.at("unk_token").get<std::string>());
     tokenizer.pad_id = ReadPadId();
-    tokenizer.max_chars_per_word = model.at("max_input_chars_per_word").get<uint32_t>();
+    tokenizer.max_chars_per_word = ReadMaxChars(model.at("max_input_chars_per_word"));
     tokenizer.continuing_prefix = model.at("continuing_subword_prefix").get<std::string>();
     for (const json& token : root_.value("added_tokens", json::array())) {
       tokenizer.special_tokens.push_back(ReadSpecialToken(token));
@@ -40,7 +40,7 @@ class JsonReader {
  private:
   [[noreturn]] void Fail(ExitCode code, const std::string& message) const { throw Error(code, path_ + ": " + message); }
   [[noreturn]] void Unsupported(const std::string& what, const json& value, const std::string& rule) const {
-    Fail(ExitCode::kUnsupported, what + " is " + value.dump() + "; " + rule);
+    Fail(ExitCode::kUnsupported, what + " is " + ShortText(value) + "; " + rule);
   }
 
   void Require(const json& part, const std::string& what, const char* key, const char* expected) const {
@@ -54,10 +54,11 @@ class JsonReader {
     for (const auto& [piece, value] : vocabulary.items()) {
       const int64_t id = value.is_number_integer() ? value.get<int64_t>() : -1;
       if (id < 0 || id >= static_cast<int64_t>(pieces_.size()) || !pieces_[static_cast<size_t>(id)].empty()) {
-        Fail(ExitCode::kBadInput, "model.vocab: \"" + piece + "\" has id " + value.dump() + "; the ids of " +
+        Fail(ExitCode::kBadInput, "model.vocab: \"" + piece + "\" has id " + ShortText(value) + "; the ids of " +
                                       std::to_string(pieces_.size()) + " pieces must be 0.. without gap or double");
       }
-      if (piece.empty()) Fail(ExitCode::kBadInput, "model.vocab: id " + value.dump() + ": a piece must not be empty");
+      if (piece.empty())
+        Fail(ExitCode::kBadInput, "model.vocab: id " + ShortText(value) + ": a piece must not be empty");
       pieces_[static_cast<size_t>(id)] = piece;
     }
   }
@@ -108,7 +109,7 @@ class JsonReader {
 
   void CheckId(const std::string& what, const std::string& piece, const json& id) const {
     if (id == json(IdOf(piece))) return;
-    Fail(ExitCode::kBadInput, what + ": \"" + piece + "\" has id " + id.dump() + ", and " +
+    Fail(ExitCode::kBadInput, what + ": \"" + piece + "\" has id " + ShortText(id) + ", and " +
                                   std::to_string(IdOf(piece)) + " in model.vocab; they must be equal");
   }
 
@@ -158,10 +159,16 @@ class JsonReader {
     return IdOf(padding.is_object() ? padding.at("pad_token").get<std::string>() : "[PAD]");
   }
 
-  void CheckWords(const CompiledTokenizer& tokenizer) const {
-    if (tokenizer.max_chars_per_word == 0 || tokenizer.max_chars_per_word > 100) {
-      Unsupported("model.max_input_chars_per_word", tokenizer.max_chars_per_word, "only 1..100 is implemented");
+  /// Compared before it is narrowed: 2^32 + 100 is not 100.
+  uint32_t ReadMaxChars(const json& value) const {
+    const uint64_t chars = value.is_number_unsigned() ? value.get<uint64_t>() : 0;
+    if (chars == 0 || chars > 100) {
+      Unsupported("model.max_input_chars_per_word", value, "only 1..100 is implemented");
     }
+    return static_cast<uint32_t>(chars);
+  }
+
+  void CheckWords(const CompiledTokenizer& tokenizer) const {
     if (tokenizer.continuing_prefix.size() > 16) {
       Unsupported("model.continuing_subword_prefix", tokenizer.continuing_prefix, "only 16 bytes are implemented");
     }
@@ -174,10 +181,11 @@ class JsonReader {
 
 }  // namespace
 
-CompiledTokenizer CompileJson(const std::string& path, const std::string& content) {
+CompiledTokenizer CompileJsonPieces(const std::string& path, const std::string& content, TokenizerSwitches* switches) {
   try {
-    const json root = json::parse(content);
-    return JsonReader(path, root).Read();
+    const json root =
+        ParseJson(path + ": no tokenizer.json", reinterpret_cast<const uint8_t*>(content.data()), content.size());
+    return JsonReader(path, root).Read(switches);
   } catch (const json::exception& e) {
     throw Error(ExitCode::kBadInput, path + ": no tokenizer.json: " + e.what());
   }

@@ -7,8 +7,9 @@
 
 namespace smx::tools {
 
-/// CompileTokenizerJson on the file's content; `path` is for errors.
-CompiledTokenizer CompileJson(const std::string& path, const std::string& content);
+/// CompileTokenizerJson on the file's content, without the normalization, which `switches` decide; `path` is for
+/// errors.
+CompiledTokenizer CompileJsonPieces(const std::string& path, const std::string& content, TokenizerSwitches* switches);
 
 }  // namespace smx::tools
 

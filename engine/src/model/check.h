@@ -14,11 +14,24 @@ namespace smx {
 /// @retval kInvalidModel, kUnsupported, kOutOfMemory
 Status CheckConfig(const schema::Model& model, const Log& log, ModelConfig* config);
 
-/// Every tensor that the configuration needs is there, with its shape and inside of its segment, and no other; fills
+/// Every tensor that the configuration needs is there, with its shape, and no other; tensors fill their segments; fills
 /// `weights` with views into the file. Scales are positive normal numbers; other values are not read.
 ///
 /// @retval kInvalidModel, kUnsupported, kOutOfMemory
 Status BindWeights(const VerifiedFile& file, const ModelConfig& config, const Log& log, ModelWeights* weights);
+
+/// Values, or scales, of a tensor: bytes [begin, end) of a segment, begin a multiple of 64.
+struct TensorExtent {
+  uint32_t segment;
+  uint64_t begin, end;
+  const char* tensor;
+};
+
+/// Side by side in their segments, without overlap or hole: so the weights together are no larger than the file, and a
+/// small file cannot ask for much memory by naming the same bytes many times. Sorts `extents`, which are all of them.
+///
+/// @retval kInvalidModel
+Status CheckExtents(const VerifiedFile& file, Span<TensorExtent> extents, const Log& log);
 
 }  // namespace smx
 

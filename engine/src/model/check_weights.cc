@@ -36,8 +36,13 @@ class Binder {
  public:
   Binder(const VerifiedFile& file, const Log& log) : file_(file), log_(log) {}
 
+  /// Room for the values and the scales of every tensor.
+  Status Init() { return extents_.Allocate(2 * size_t{file_.model->tensors()->size()}); }
+
   Status status() const { return status_; }
   uint32_t num_bound() const { return num_bound_; }
+  /// Where everything lies that was bound.
+  Span<TensorExtent> extents() { return {extents_.data(), num_extents_}; }
 
   /// "encoder/<format...>"
   void SetPrefix(const char* format, ...) __attribute__((format(printf, 2, 3)));
@@ -73,6 +78,8 @@ class Binder {
   char prefix_[kMaxNameBytes] = "";
   Status status_ = Status::kOk;
   uint32_t num_bound_ = 0;
+  FixedArray<TensorExtent> extents_;
+  size_t num_extents_ = 0;  // at most two for each tensor of the file, because their names differ
 };
 
 void Binder::SetPrefix(const char* format, ...) {
@@ -130,6 +137,7 @@ const uint8_t* Binder::Bytes(const schema::Tensor& tensor, uint64_t offset, Chec
                   tensor.name()->c_str(), offset, tensor.segment(), segment.bytes()));
     return nullptr;
   }
+  extents_[num_extents_++] = {tensor.segment(), offset, offset + bytes.value(), tensor.name()->c_str()};
   return file_.bytes.data() + segment.offset() + offset;
 }
 
@@ -299,11 +307,16 @@ Status CheckTypes(const ModelConfig& c, const ModelWeights& weights, const Log& 
   return Fail(log, Status::kUnsupported, "pooler and head: must be of type F32 in this version");
 }
 
-/// Names rise strictly: so each is there once, and the binary search above is right.
-Status CheckNamesAreSorted(const schema::Model& model, const Log& log) {
+/// Names rise strictly: so each is there once, and the binary search above is right. They are short, because to compare
+/// long ones that share their bytes could take for ever.
+Status CheckNames(const schema::Model& model, const Log& log) {
   const auto& tensors = *model.tensors();
-  for (uint32_t i = 1; i < tensors.size(); ++i) {
-    if (NameOf(*tensors.Get(i - 1)) >= NameOf(*tensors.Get(i))) {
+  for (uint32_t i = 0; i < tensors.size(); ++i) {
+    if (tensors.Get(i)->name()->size() >= 2 * kMaxNameBytes) {
+      return Fail(log, Status::kInvalidModel, "tensor %u: a name of %u bytes, must be below %zu", i,
+                  tensors.Get(i)->name()->size(), 2 * kMaxNameBytes);
+    }
+    if (i > 0 && NameOf(*tensors.Get(i - 1)) >= NameOf(*tensors.Get(i))) {
       return Fail(log, Status::kInvalidModel, "tensor %.200s: not after the one before it in order of names",
                   tensors.Get(i)->name()->c_str());
     }
@@ -314,8 +327,9 @@ Status CheckNamesAreSorted(const schema::Model& model, const Log& log) {
 }  // namespace
 
 Status BindWeights(const VerifiedFile& file, const ModelConfig& config, const Log& log, ModelWeights* weights) {
-  SMX_TRY(CheckNamesAreSorted(*file.model, log));
+  SMX_TRY(CheckNames(*file.model, log));
   Binder bind(file, log);
+  SMX_TRY(bind.Init());
   BindEmbedding(config, &bind, &weights->embedding);
   SMX_TRY(weights->blocks.Allocate(config.layers.size()));
   for (size_t i = 0; i < config.layers.size(); ++i) {
@@ -326,9 +340,11 @@ Status BindWeights(const VerifiedFile& file, const ModelConfig& config, const Lo
   SMX_TRY(CheckTypes(config, *weights, log));
   weights->product_type = weights->embedding.hidden_mapping_in.type;
   const uint32_t num_tensors = file.model->tensors()->size();
-  if (bind.num_bound() == num_tensors) return Status::kOk;
-  return Fail(log, Status::kInvalidModel, "tensors: the file has %u, the configuration asks for %u", num_tensors,
-              bind.num_bound());
+  if (bind.num_bound() != num_tensors) {
+    return Fail(log, Status::kInvalidModel, "tensors: the file has %u, the configuration asks for %u", num_tensors,
+                bind.num_bound());
+  }
+  return CheckExtents(file, bind.extents(), log);
 }
 
 }  // namespace smx

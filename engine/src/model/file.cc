@@ -85,6 +85,10 @@ Status VerifyFlatBuffer(const FixedArray<uint8_t>& metadata, const Log& log, con
     return Fail(log, Status::kInvalidModel, "metadata: not a sound FlatBuffer");
   }
   *model = schema::GetModel(metadata.data());
+  // The verifier looks at where a vector begins, which is a multiple of 4, and not at what its elements need.
+  if (reinterpret_cast<uintptr_t>((*model)->segments()->Data()) % alignof(schema::Segment) != 0) {
+    return Fail(log, Status::kInvalidModel, "metadata: segments lie at no multiple of %zu", alignof(schema::Segment));
+  }
   return Status::kOk;
 }
 

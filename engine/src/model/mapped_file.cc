@@ -37,7 +37,8 @@ Result<MappedFile> MappedFile::Open(const char* path, const Log& log) {
   const size_t size = static_cast<size_t>(info.st_size);
   void* bytes = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);
   if (bytes == MAP_FAILED) {
-    return Fail(log, Status::kIoError, "%s: cannot map: %s", path, std::strerror(errno));
+    const Status status = errno == ENOMEM ? Status::kOutOfMemory : Status::kIoError;
+    return Fail(log, status, "%s: cannot map: %s", path, std::strerror(errno));
   }
   return MappedFile(Span<const uint8_t>(static_cast<const uint8_t*>(bytes), size));
 }

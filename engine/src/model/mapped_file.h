@@ -15,6 +15,7 @@ class MappedFile {
  public:
   /// @retval kIoError       cannot be opened or mapped, or is no regular file.
   /// @retval kInvalidModel  is empty.
+  /// @retval kOutOfMemory   no room in the address space.
   static Result<MappedFile> Open(const char* path, const Log& log);
 
   MappedFile() = default;

@@ -1,0 +1,111 @@
+#include <cstring>
+
+#include "fuzz/targets.h"
+#include "model_writer.h"
+#include "safetensors.h"
+#include "support/tiny_models.h"
+
+namespace smx::fuzz {
+namespace {
+
+using Seeds = std::vector<std::vector<uint8_t>>;
+
+std::vector<uint8_t> BytesOf(const std::string& text) { return {text.begin(), text.end()}; }
+
+/// Without the zeros up to 16 KiB in front of each expert, which nothing can be found in.
+tools::ModelContent PackedExperts() {
+  tools::ModelContent content = tests::TinyExperts();
+  content.checkpoint.first_expert_segment = content.checkpoint.num_segments;
+  return content;
+}
+
+Seeds Models() {
+  const tools::ModelContent linear = tests::TinyLinear();
+  tools::ModelContent without_tokenizer = linear;
+  without_tokenizer.tokenizer.reset();
+  tools::ModelContent batch = PackedExperts();
+  batch.config.routing_group = schema::RoutingGroup_BATCH;
+  Seeds seeds;
+  for (const tools::WeightsType type : {tools::WeightsType::kInt8, tools::WeightsType::kF32}) {
+    for (const tools::ModelContent& content : {linear, without_tokenizer, PackedExperts()}) {
+      seeds.push_back(SerializeModel(content, type));
+    }
+  }
+  seeds.push_back(SerializeModel(batch, tools::WeightsType::kInt8));
+  return seeds;
+}
+
+Seeds Texts() {
+  Seeds seeds;
+  for (const char* text : {"ab abb! [MASK]", "\xc3\x84\xe4\xb8\xad\xea\xb0\x81 e\xcc\x81\xcc\x96",
+                           "a\x1f"
+                           "b\xff\xed\xa0\x80",
+                           "[SEP][CLS] \xe2\x80\x83 \t\n", ""}) {
+    for (const char* flags : {"\x7f\x20", "\x30\x04", "\x0d\xff"}) seeds.push_back(BytesOf(std::string(flags) + text));
+  }
+  return seeds;
+}
+
+Seeds Vocabularies() {
+  const std::string gap(2, '\0');
+  return {BytesOf("\x7f\x20"
+                  "ab\n##a\n[MASK]\n!" +
+                  gap + "abab! [MASK]"),
+          BytesOf("\x30\x08"
+                  "a\r\n##b\r\n" +
+                  gap + "ab"),
+          BytesOf("\x31\x08"
+                  "\xc3\xa9\n##\xe4\xb8\xad\n" +
+                  gap + "\xc3\x89\xe4\xb8\xad")};
+}
+
+constexpr char kTokenizerJson[] =
+    R"({"added_tokens": [{"id": 2, "content": "[CLS]", "single_word": false, "lstrip": false,
+"rstrip": false, "normalized": false, "special": true}], "normalizer": {"type": "BertNormalizer", "clean_text": true,
+"handle_chinese_chars": true, "strip_accents": null, "lowercase": true}, "pre_tokenizer": {"type": "BertPreTokenizer"},
+"post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]}, "model": {"type": "WordPiece",
+"unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+"vocab": {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "a": 4, "##b": 5}}})";
+
+constexpr char kTemplateJson[] = R"({"normalizer": {"type": "BertNormalizer", "clean_text": false,
+"handle_chinese_chars": false, "lowercase": false}, "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor":
+{"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A",
+"type_id": 0}}, {"SpecialToken": {"id": "[SEP]", "type_id": 0}}], "pair": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}},
+{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "[SEP]", "type_id": 0}}, {"Sequence": {"id": "B",
+"type_id": 1}}, {"SpecialToken": {"id": "[SEP]", "type_id": 1}}], "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [2],
+"tokens": ["[CLS]"]}, "[SEP]": {"id": "[SEP]", "ids": [3], "tokens": ["[SEP]"]}}}, "padding": {"pad_token": "[PAD]"},
+"model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 50,
+"vocab": {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3}}})";
+
+std::vector<uint8_t> RawSafetensors(const std::string& header, size_t data_bytes) {
+  std::vector<uint8_t> file(8);
+  const uint64_t header_bytes = header.size();
+  std::memcpy(file.data(), &header_bytes, 8);
+  file.insert(file.end(), header.begin(), header.end());
+  file.resize(file.size() + data_bytes, 1);
+  return file;
+}
+
+Seeds Safetensors() {
+  tools::ArrayMap arrays;
+  arrays["a"] = {"F32", {2, 2}, std::vector<uint8_t>(16, 1)};
+  arrays["b/c"] = {"BF16", {3}, std::vector<uint8_t>(6, 2)};
+  arrays["scalar"] = {"F16", {}, std::vector<uint8_t>(2, 3)};
+  return {tools::SerializeSafetensors(arrays), tools::SerializeSafetensors({}),
+          RawSafetensors(R"({"__metadata__":{"k":"v"},"x":{"dtype":"I64","shape":[1,0],"data_offsets":[0,0]}})", 0),
+          RawSafetensors(R"({"x":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"y":{"dtype":"BOOL","shape":[2],)"
+                         R"("data_offsets":[4,6]}})",
+                         6)};
+}
+
+}  // namespace
+
+std::vector<std::vector<uint8_t>> SeedsOf(const std::string& target) {
+  if (target.rfind("fuzz_model", 0) == 0) return Models();
+  if (target == "fuzz_wordpiece_text") return Texts();
+  if (target == "fuzz_wordpiece_vocabulary") return Vocabularies();
+  if (target == "fuzz_tokenizer_json") return {BytesOf(kTokenizerJson), BytesOf(kTemplateJson)};
+  return Safetensors();
+}
+
+}  // namespace smx::fuzz
