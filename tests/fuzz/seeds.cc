@@ -70,9 +70,11 @@ constexpr char kTokenizerJson[] =
 constexpr char kTemplateJson[] = R"({"normalizer": {"type": "BertNormalizer", "clean_text": false,
 "handle_chinese_chars": false, "lowercase": false}, "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor":
 {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A",
-"type_id": 0}}, {"SpecialToken": {"id": "[SEP]", "type_id": 0}}], "pair": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}},
+"type_id": 0}}, {"SpecialToken": {"id": "[SEP]", "type_id": 0}}],
+"pair": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}},
 {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "[SEP]", "type_id": 0}}, {"Sequence": {"id": "B",
-"type_id": 1}}, {"SpecialToken": {"id": "[SEP]", "type_id": 1}}], "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [2],
+"type_id": 1}}, {"SpecialToken": {"id": "[SEP]", "type_id": 1}}],
+"special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [2],
 "tokens": ["[CLS]"]}, "[SEP]": {"id": "[SEP]", "ids": [3], "tokens": ["[SEP]"]}}}, "padding": {"pad_token": "[PAD]"},
 "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 50,
 "vocab": {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3}}})";

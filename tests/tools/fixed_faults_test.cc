@@ -106,3 +106,20 @@ TEST_CASE("fixed: a model kept the log of its loading, whose context was gone wh
   CHECK(message == "tokenizer: the model has none");
   CHECK(smx::Tokenizer::Create(*model).status() == smx::Status::kUnsupported);
 }
+
+TEST_CASE("fixed: a checkpoint that cannot be looked at ended in an exception that nobody caught") {
+  const TemporaryFolder folder;
+  const std::string long_name(300, 'a');
+  CheckRefused(RunQuantize({folder.Path(long_name), "-o", folder.Path("model.smx")}), 3, {long_name, "too long"});
+}
+
+TEST_CASE("fixed: control characters of a checkpoint's names reached the terminal") {
+  const TemporaryFolder folder;
+  ArrayMap arrays = smx::tools::ReadSafetensors(GoldenFolder("linear") + "/params.safetensors");
+  arrays["\x1b[2Jname"] = {"F32", {1}, std::vector<uint8_t>(4)};
+  const std::string checkpoint = smx::tests::WriteArrays(folder, "a.safetensors", arrays);
+  const smx::tests::ProcessResult result =
+      RunQuantize({checkpoint, "-o", folder.Path("model.smx"), "--config", GoldenFolder("linear") + "/config.json"});
+  CheckRefused(result, 3, {"[2Jname", "surplus"});
+  CHECK(result.err.find('\x1b') == std::string::npos);
+}

@@ -164,7 +164,7 @@ TEST_CASE(
   CHECK(smx::tools::CompilePieces("vocab.txt", content).num_pieces() == 300004);
   const std::string with_nul = kSpecial + std::string("a\0b\n\0\n", 6);
   CHECK(smx::tools::CompilePieces("vocab.txt", with_nul).num_pieces() == 6);
-  CheckVocabularyFails("occurs twice", with_nul + std::string("\0\n", 2));
+  CheckVocabularyFails("must not occur twice", with_nul + std::string("\0\n", 2));
   std::string colliding = kSpecial;
   constexpr uint32_t kLowBits = (1u << 14) - 1;  // more than the largest index that is tried has
   for (int i = 0, found = 0; found < 1000; ++i) {
@@ -182,7 +182,8 @@ TEST_CASE("hostile tokenizer.json: a number that only looks small when it is cut
     CAPTURE(number);
     const std::string path = folder.Write(
         "tokenizer.json", R"({"normalizer": {"type": "BertNormalizer",
-      "clean_text": true, "handle_chinese_chars": true, "lowercase": true}, "pre_tokenizer": {"type": "BertPreTokenizer"},
+      "clean_text": true, "handle_chinese_chars": true, "lowercase": true},
+      "pre_tokenizer": {"type": "BertPreTokenizer"},
       "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]}, "model":
       {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": )" +
                               std::string(number) + R"(, "vocab": {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3}}})");

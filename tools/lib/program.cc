@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <iostream>
 #include <new>
@@ -10,13 +11,24 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "utf8.h"
 
 namespace smx::tools {
 namespace {
 
+/// Names and values in a message may come from a hostile file, which must not have power over the terminal.
 int Say(const CLI::App& app, const char* what, ExitCode code) {
-  std::fprintf(stderr, "%s: %s\n", app.get_name().c_str(), what);
+  std::fprintf(stderr, "%s: %s\n", app.get_name().c_str(), Printable(what).c_str());
   return static_cast<int>(code);
+}
+
+const char* program_name = "";
+
+[[noreturn]] void EndProgram() {
+  for (const char* text : {program_name, ": not enough memory\n"}) {
+    static_cast<void>(!write(STDERR_FILENO, text, std::strlen(text)));
+  }
+  _exit(static_cast<int>(ExitCode::kCannotWrite));
 }
 
 int ParseAndRun(CLI::App* app, int argc, char** argv) {
@@ -31,10 +43,17 @@ int ParseAndRun(CLI::App* app, int argc, char** argv) {
     return Say(*app, "not enough memory", ExitCode::kCannotWrite);
   } catch (const std::length_error&) {
     return Say(*app, "not enough memory", ExitCode::kCannotWrite);
+  } catch (const std::exception& error) {
+    return Say(*app, error.what(), ExitCode::kBadInput);
   }
 }
 
 }  // namespace
+
+void EndWithoutMemory(const char* name) {
+  program_name = name;
+  std::set_new_handler(EndProgram);
+}
 
 int RunProgram(CLI::App* app, int argc, char** argv) {
   const int code = ParseAndRun(app, argc, argv);

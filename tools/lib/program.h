@@ -9,6 +9,11 @@
 
 namespace smx::tools {
 
+/// From here on the process ends with a line on stderr and ExitCode::kCannotWrite where operator new fails. To throw
+/// would not do: the JSON library needs memory to destroy a value, and a destructor that throws aborts. No output file
+/// is half written then, see WriteWhole. The first call of main; `name` lives for ever.
+void EndWithoutMemory(const char* name);
+
 /// Parses the command line, runs the subcommand's callback, and turns everything that is thrown into a line on stderr
 /// and the documented exit code. What was printed on stdout is flushed and checked: a full disk is an error too.
 int RunProgram(CLI::App* app, int argc, char** argv);

@@ -1,6 +1,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <system_error>
 
 #include <nlohmann/json.hpp>
 
@@ -42,7 +43,8 @@ void RefuseUnbuilt(const QuantizeFlags& flags) {
   if (!flags.calibrate.empty()) {
     throw Error(ExitCode::kUnsupported, "--calibrate is not built in this version; --type int8 needs no calibration");
   }
-  if (std::filesystem::is_directory(flags.checkpoint)) {
+  std::error_code ignored;  // what cannot be looked at cannot be read either, and then the reason is said
+  if (std::filesystem::is_directory(flags.checkpoint, ignored)) {
     throw Error(ExitCode::kUnsupported,
                 flags.checkpoint +
                     ": a directory (Flax or Hugging Face) is not read in this version; give the "
@@ -149,7 +151,9 @@ void CheckThatItLoads(const std::vector<uint8_t>& file, const std::string& outpu
 
 void PrintReport(const QuantizeFlags& flags, const ModelContent& content, size_t file_bytes,
                  const Accuracies* measured) {
-  const uintmax_t source_bytes = std::filesystem::file_size(flags.checkpoint);
+  std::error_code error;
+  const uintmax_t file_size = std::filesystem::file_size(flags.checkpoint, error);
+  const uintmax_t source_bytes = error ? 0 : file_size;
   if (flags.json) {
     ordered_json report = {{"model", flags.output},
                            {"type", flags.type},
@@ -244,6 +248,7 @@ void AddFlags(CLI::App* app, QuantizeFlags* flags) {
 }  // namespace smx::tools
 
 int main(int argc, char** argv) {
+  smx::tools::EndWithoutMemory("smx-quantize");
   CLI::App app("Quantizes a trained Sparse Mixer into one model file, .smx", "smx-quantize");
   smx::tools::QuantizeFlags flags;
   app.set_version_flag("--version", "smx-quantize " SMX_VERSION);

@@ -3,6 +3,7 @@
 #include "version.h"
 
 int main(int argc, char** argv) {
+  smx::tools::EndWithoutMemory("smx");
   CLI::App app("Runs Sparse Mixer text encoders from one model file, .smx", "smx");
   app.set_version_flag("--version", "smx " SMX_VERSION);
   app.require_subcommand(0, 1);

@@ -18,7 +18,12 @@ Status Backend::Create(const Options& options, bool has_int8_products, SharedSlo
   if (XnnpackExtraBytes() > kExtraInputBytes || XnnpackExtraRows() > kExtraInputRows) {
     return Fail(log, Status::kBackendFailure, "xnnpack: reads further behind its inputs than was planned");
   }
-  SMX_TRY(InitializeXnnpack(log));
+  const Status initialized = InitializeXnnpack(log);
+  if (initialized == Status::kOutOfMemory) return initialized;
+  if (initialized != Status::kOk) {
+    LogF(log, "xnnpack: cannot be used in this process; the slow reference kernels compute instead");
+    return Status::kOk;
+  }
   use_xnnpack = true;
   for (const bool outputs_first : {false, true}) {
     const Status checked = CheckInt8Product(RunXnnpackProductOnce, outputs_first, log);

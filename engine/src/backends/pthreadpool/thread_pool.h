@@ -18,7 +18,8 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
   ~ThreadPool();
 
-  /// @retval kOutOfMemory  the threads could not be created.
+  /// @retval kOutOfMemory      the threads could not be created.
+  /// @retval kInvalidArgument  more than 64.
   Status Create(size_t num_threads);
 
   /// As the library takes it; null for one thread.

@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <limits>
+#include <new>
 
 #include <xnnpack.h>
 
@@ -56,7 +57,14 @@ void AddBias(const float* bias, MatF out) {
 size_t XnnpackExtraBytes() { return XNN_EXTRA_BYTES; }
 size_t XnnpackExtraRows() { return XNN_EXTRA_QUANTIZATION_PARAMS; }
 
-Status InitializeXnnpack(const Log& log) { return StatusOf(xnn_initialize(nullptr), "initialize", log); }
+Status InitializeXnnpack(const Log& log) {
+  // XNNPACK asks cpuinfo, which tries once in a process: where its few kB cannot be had then, XNNPACK is lost for good.
+  constexpr size_t kMoreThanCpuinfoNeeds = size_t{64} << 10;
+  void* const room = ::operator new(kMoreThanCpuinfoNeeds, std::nothrow);
+  if (room == nullptr) return Fail(log, Status::kOutOfMemory, "xnnpack: no memory to initialize it");
+  ::operator delete(room);
+  return StatusOf(xnn_initialize(nullptr), "initialize", log);
+}
 
 XnnpackFullyConnected::~XnnpackFullyConnected() {
   if (operator_ != nullptr) xnn_delete_operator(operator_);
