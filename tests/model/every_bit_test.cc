@@ -165,13 +165,16 @@ TEST_CASE("every length: a file that is cut anywhere is refused") {
   }
 }
 
-TEST_CASE("every length: a cut that header and hash know of is refused too") {
+TEST_CASE("every length: a cut that header and hash know of is refused too, but for padding") {
   for (const auto& content : TinyModels()) {
     Sweep sweep(content);
     const size_t step = IsFullTest() ? 1 : 5;
     for (size_t size = 0; size < sweep.metadata_end() - sizeof(schema::FileHeader); size += step) {
       sweep.TryChange([&] { sweep.file().header()->metadata_bytes = size; });
     }
+    // The last bytes may be padding, which the file has as zeros in front of its first segment then.
+    CHECK(sweep.counts().ran < 8);
+    const size_t num_ran = sweep.counts().ran;
     const schema::FileHeader before = *sweep.file().header();
     for (size_t size = sizeof(schema::FileHeader); size < sweep.file().size(); size += step) {
       sweep.file().header()->file_bytes = size;
@@ -179,7 +182,7 @@ TEST_CASE("every length: a cut that header and hash know of is refused too") {
     }
     *sweep.file().header() = before;
     Report("cut files with their sizes", sweep.counts());
-    CHECK(sweep.counts().rejected == sweep.counts().inputs);
+    CHECK(sweep.counts().rejected + num_ran == sweep.counts().inputs);
   }
 }
 

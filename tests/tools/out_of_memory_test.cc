@@ -23,6 +23,8 @@ using smx::tests::TemporaryFolder;
 
 namespace {
 
+constexpr int kUncaught = 134;  // what the system makes of an exception that leaves main
+
 /// A program in a folder of its own with the files that it reads.
 struct Program {
   smx::tests::ProgramMain main;
@@ -71,7 +73,11 @@ void CheckEveryAllocation(const Program& program, const TemporaryFolder& folder,
     };
     int code = -1;
     num_children += smx::tests::ForkAtAllocations(stride, failing, after, [&] {
-      code = command.Run();
+      try {
+        code = command.Run();
+      } catch (...) {
+        code = kUncaught;
+      }
       if (smx::tests::IsHeapChild()) _exit(code);
     });
     return code;
