@@ -15,7 +15,7 @@ namespace internal {
 class ClassifierState {
  public:
   ClassifierState(const Model& for_model, Tokenizer its_tokenizer, Encoder its_encoder)
-      : model(for_model), tokenizer(std::move(its_tokenizer)), encoder(std::move(its_encoder)) {}
+      : model(for_model), tokenizer(its_tokenizer), encoder(std::move(its_encoder)) {}
 
   const Model& model;
   Tokenizer tokenizer;
@@ -106,7 +106,7 @@ Result<Classifier> Classifier::Create(const Model& model, const Options& options
   SMX_ASSIGN_OR_RETURN(
       Encoder encoder,
       Encoder::Create(model, options, arena.subspan(skip + own_bytes, arena.size() - skip - own_bytes)));
-  auto state = MakeUnique<ClassifierState>(model, std::move(tokenizer), std::move(encoder));
+  auto state = MakeUnique<ClassifierState>(model, tokenizer, std::move(encoder));
   if (state == nullptr) return Fail(options.log, Status::kOutOfMemory, "no memory to create a classifier");
 
   const size_t max_tokens = MaxTokens(model, options);

@@ -3,7 +3,7 @@
 # of it is there. Where the release's own package is older than the list's minimum, the same package of Debian 13 is
 # taken, by a source with a priority so low that nothing else ever comes from it.
 #
-#   tools/deps/install.sh [--test] [--train] [--fuzz] [--list]
+#   tools/deps/install.sh [--test] [--train] [--fuzz] [--tidy] [--list]
 set -eu
 folder=$(cd "$(dirname "$0")" && pwd)
 groups=" build "
@@ -12,8 +12,9 @@ for argument in "$@"; do
     --test) groups="$groups test " ;;
     --train) groups="$groups train " ;;
     --fuzz) groups="$groups fuzz " ;;
+    --tidy) groups="$groups tidy " ;;
     --list) sed -n 's/^# \(group.*\)/\1/p; /^[a-z]/p' "$folder/packages.txt"; exit 0 ;;
-    *) echo "install.sh: unknown argument $argument; usage: install.sh [--test] [--train] [--fuzz] [--list]" >&2; exit 2 ;;
+    *) echo "install.sh: unknown argument $argument; usage: install.sh [--test] [--train] [--fuzz] [--tidy] [--list]" >&2; exit 2 ;;
   esac
 done
 

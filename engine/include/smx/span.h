@@ -14,12 +14,13 @@ class Span {
   constexpr Span(T* data, size_t size) : data_(data), size_(size) {}
 
   template <size_t kSize>
-  constexpr Span(T (&array)[kSize]) : data_(array), size_(kSize) {}
+  constexpr Span(T (&array)[kSize]) : data_(array), size_(kSize) {}  // NOLINT(google-explicit-constructor)
 
   /// From anything with data() and size(), such as std::vector, std::array, std::string.
   template <typename Container,
             typename = std::enable_if_t<std::is_convertible_v<decltype(std::declval<Container&>().data()), T*>>>
-  constexpr Span(Container&& container) : data_(container.data()), size_(container.size()) {}
+  constexpr Span(Container&& container)
+      : data_(container.data()), size_(container.size()) {}  // NOLINT(google-explicit-constructor)
 
   constexpr T* data() const { return data_; }
   constexpr size_t size() const { return size_; }

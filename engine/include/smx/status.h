@@ -28,9 +28,9 @@ const char* StatusName(Status status);
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)), status_(Status::kOk) {}
+  Result(T value) : value_(std::move(value)), status_(Status::kOk) {}  // NOLINT(google-explicit-constructor)
   /// `status` must not be kOk: there would be no value.
-  Result(Status status) : no_value_(0), status_(status) {}
+  Result(Status status) : no_value_(0), status_(status) {}  // NOLINT(google-explicit-constructor)
   Result(Result&& other) noexcept : no_value_(0), status_(other.status_) {
     if (ok()) new (&value_) T(std::move(other.value_));
   }
@@ -74,9 +74,11 @@ class [[nodiscard]] Result {
 /// `SMX_ASSIGN_OR_RETURN(const size_t bytes, ArenaBytes(model))`: declares and sets, or leaves the function.
 #define SMX_ASSIGN_OR_RETURN(declaration, expression) \
   SMX_ASSIGN_OR_RETURN_(SMX_CONCAT(smx_result_, __LINE__), declaration, expression)
+// NOLINTBEGIN(bugprone-macro-parentheses): a declaration cannot have any
 #define SMX_ASSIGN_OR_RETURN_(result, declaration, expression) \
   auto result = (expression);                                  \
   if (!result.ok()) return result.status();                    \
   declaration = std::move(result.value())
+// NOLINTEND(bugprone-macro-parentheses)
 
 #endif  // SMX_STATUS_H_

@@ -8,7 +8,7 @@ namespace smx {
 /// An unsigned sum or product that remembers whether it left 64 bits: compute first, ask ok() once at the end.
 class Checked {
  public:
-  constexpr Checked(uint64_t value) : value_(value) {}
+  constexpr Checked(uint64_t value) : value_(value) {}  // NOLINT(google-explicit-constructor)
 
   constexpr Checked operator+(Checked other) const {
     uint64_t sum = 0;

@@ -18,7 +18,7 @@ struct Mat {
   /// Rows first .. first + count - 1. The caller keeps them inside.
   Mat Rows(size_t first, size_t count) const { return {Row(first), count, cols, stride}; }
 
-  operator Mat<const T>() const { return {data, rows, cols, stride}; }
+  operator Mat<const T>() const { return {data, rows, cols, stride}; }  // NOLINT(google-explicit-constructor)
 };
 
 template <typename T>

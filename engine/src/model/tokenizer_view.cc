@@ -6,7 +6,7 @@ namespace smx {
 namespace {
 
 std::string_view TextOf(const flatbuffers::String* text) {
-  return text == nullptr ? std::string_view("", 0) : std::string_view(text->c_str(), text->size());
+  return text == nullptr ? std::string_view("") : std::string_view(text->c_str(), text->size());
 }
 
 Status ViewSpecialTokens(const schema::Tokenizer& tokenizer, const Log& log, FixedArray<SpecialTokenView>* out) {

@@ -46,6 +46,7 @@ Status CheckArguments(std::string_view text, std::string_view text_pair, const T
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-function-size): as Tokenizer::Tokenize, and what that knows
 Status TokenizeText(const TokenizerView& view, std::string_view text, std::string_view text_pair,
                     const TokenizeOptions& options, const TokenBuffers& out, const Log& log, TokenizeResult* result) {
   SMX_TRY(CheckArguments(text, text_pair, out, log));

@@ -65,7 +65,7 @@ inline uint32_t FindPiece(const TokenizerView& view, uint32_t hash, std::string_
 }
 
 inline uint32_t FindPiece(const TokenizerView& view, std::string_view piece) {
-  return FindPiece(view, schema::ContinueHash(schema::kHashStart, piece.data(), piece.size()), {"", 0}, piece);
+  return FindPiece(view, schema::ContinueHash(schema::kHashStart, piece.data(), piece.size()), "", piece);
 }
 
 }  // namespace smx

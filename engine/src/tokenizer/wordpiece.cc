@@ -159,7 +159,7 @@ bool WordTokenizer::AddPieces() {
 /// hash grows with the piece, so each further code point costs one look-up.
 uint32_t WordTokenizer::LongestPieceAt(size_t first, size_t* last) const {
   char bytes[4 * kMaxCharsPerWord];
-  const std::string_view prefix = first == 0 ? std::string_view("", 0) : view_.continuing_prefix;
+  const std::string_view prefix = first == 0 ? std::string_view("") : view_.continuing_prefix;
   uint32_t hash = schema::ContinueHash(schema::kHashStart, prefix.data(), prefix.size());
   uint32_t longest = schema::kFreeSlot;
   size_t num_bytes = 0;

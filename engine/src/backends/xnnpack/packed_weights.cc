@@ -83,6 +83,7 @@ namespace {
 
 size_t OffsetOf(const void* packed) { return packed == nullptr ? SIZE_MAX : reinterpret_cast<size_t>(packed); }
 
+// NOLINTNEXTLINE(performance-no-int-to-ptr): the library speaks of offsets
 void* AddressOf(void*, size_t offset) { return reinterpret_cast<void*>(offset); }
 
 xnn_status KeepCache(void*) { return xnn_status_success; }
