@@ -22,7 +22,7 @@ ExitCode CodeOf(Status status) {
 
 Log EngineErrors::log() {
   const auto hook = [](void* context, const char* message) {
-    static_cast<EngineErrors*>(context)->lines_.push_back(message);
+    static_cast<EngineErrors*>(context)->lines_.emplace_back(message);
   };
   return {hook, this};
 }

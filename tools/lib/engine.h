@@ -51,7 +51,7 @@ class AlignedBytes {
  public:
   explicit AlignedBytes(size_t size)
       : bytes_(static_cast<uint8_t*>(::operator new(size + 1, kAlignment))), size_(size) {}
-  AlignedBytes(const std::vector<uint8_t>& bytes) : AlignedBytes(bytes.size()) {
+  explicit AlignedBytes(const std::vector<uint8_t>& bytes) : AlignedBytes(bytes.size()) {
     std::copy(bytes.begin(), bytes.end(), data());
   }
 

@@ -42,7 +42,7 @@ Timing ClassifyAll(const Model& model, const std::string& model_name, const std:
   Timing timing;
   int64_t microseconds = 0;
   for (size_t i = 0; i < texts.size(); ++i) {
-    const std::string_view pair = options.has_pairs ? std::string_view(texts[i].text_pair) : std::string_view();
+    const std::string_view pair = options.has_pairs ? std::string_view{texts[i].text_pair} : std::string_view();
     Prediction prediction;
     const int64_t start = NowMicroseconds();
     const Status status = classifier->Classify(texts[i].text, pair, {}, {}, &prediction);

@@ -102,7 +102,7 @@ class JsonReader {
 
   /// ["[CLS]", 101]
   std::string ReadNamedId(const json& value) const {
-    const std::string piece = value.at(0).get<std::string>();
+    std::string piece = value.at(0).get<std::string>();
     CheckId("post_processor", piece, value.at(1));
     return piece;
   }

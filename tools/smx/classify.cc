@@ -54,7 +54,7 @@ class Classify {
 
   void Print(const InputText& input) {
     Prediction prediction;
-    const std::string_view pair = input.has_pair ? std::string_view(input.text_pair) : std::string_view();
+    const std::string_view pair = input.has_pair ? std::string_view{input.text_pair} : std::string_view();
     classifier_.Check(
         classifier_->Classify(input.text, pair, options_, {probabilities_.data(), probabilities_.size()}, &prediction));
     if (prediction.truncated) {

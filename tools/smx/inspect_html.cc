@@ -50,7 +50,7 @@ std::string Format(const char* format, Values... values) {
 std::string Table(const ordered_json& object, std::initializer_list<const char*> keys) {
   std::string html = "<table>";
   for (const char* key : keys) {
-    if (!object.contains(key) || object[key] == "") continue;
+    if (!object.contains(key) || TextOf(object[key]).empty()) continue;
     html += "<tr><th>" + std::string(key) + "</th><td>" + TextOf(object[key]) + "</td></tr>";
   }
   return html + "</table>";
@@ -163,7 +163,7 @@ svg { width: 100%; border: 1px solid #ccc; background: #fafafa; } rect { stroke:
 
 std::string InspectionHtml(const ordered_json& report) {
   const ordered_json& card = report["card"];
-  const std::string title = card["name"] == "" ? TextOf(report["model"]) : TextOf(card["name"]);
+  const std::string title = TextOf(card["name"]).empty() ? TextOf(report["model"]) : TextOf(card["name"]);
   std::string html = "<!doctype html><html lang=en><meta charset=utf-8><title>" + title + "</title><style>";
   html += kStyle;
   html += "</style><h1>" + title + "</h1>";

@@ -28,7 +28,7 @@ struct Tokens {
 
 /// The whole text, however long: the first call counts when the guess was too small.
 Tokens TokenizeWhole(const Tokenizer& tokenizer, const InputText& input, const TokenizeOptions& options) {
-  const std::string_view pair = input.has_pair ? std::string_view(input.text_pair) : std::string_view();
+  const std::string_view pair = input.has_pair ? std::string_view{input.text_pair} : std::string_view();
   size_t capacity = 16 + (input.text.size() + input.text_pair.size()) / 3;
   Tokens tokens;
   while (true) {
