@@ -41,14 +41,18 @@ Status CopyDense(const ProductWeights& weights, FixedArray<int8_t>* copy) {
   return Status::kOk;
 }
 
-/// Kernels of the library differ in whether scale and bias round once or twice; on ARM with dot products even the one
-/// for a single row and the one for several do, so an answer would depend on how many rows are computed beside it. With
-/// zeros for a bias all of them have the reference's bits, on every machine; the bias comes after.
-void AddBias(const float* bias, MatF out) {
-  if (bias == nullptr) return;
+/// Kernels of the library differ in the order in which they round a sum times the row's scale, times the channel's
+/// scale, plus bias; on ARM with dot products even the one for a single row and the one for several do, so an answer
+/// would depend on how many rows are computed beside it. With ones for the channels' scales and zeros for a bias all of
+/// them have the same bits, on every machine; the two come after, in the reference's order.
+void ScaleChannels(const float* scales, const float* bias, MatF out) {
   for (size_t r = 0; r < out.rows; ++r) {
     float* const row = out.Row(r);
-    for (size_t n = 0; n < out.cols; ++n) row[n] += bias[n];
+    if (bias == nullptr) {
+      for (size_t n = 0; n < out.cols; ++n) row[n] *= scales[n];
+    } else {
+      for (size_t n = 0; n < out.cols; ++n) row[n] = row[n] * scales[n] + bias[n];
+    }
   }
 }
 
@@ -76,10 +80,14 @@ Status XnnpackFullyConnected::Create(const ProductWeights& weights, size_t max_r
   SMX_TRY(CopyDense(weights, &copy));
   const int8_t* kernel = copy.size() != 0 ? copy.data() : static_cast<const int8_t*>(weights.kernel);
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  scales_ = weights.scales;
   bias_ = weights.bias;
+  FixedArray<float> ones;
+  SMX_TRY(ones.Allocate(weights.outputs));
+  for (float& scale : ones) scale = 1.0f;
   const uint32_t flags = weights.outputs_first ? 0 : XNN_FLAG_TRANSPOSE_WEIGHTS;
   const xnn_status created = xnn_create_fully_connected_nc_qd8_f32_qc8w(
-      weights.inputs, weights.outputs, weights.inputs, weights.outputs, weights.scales, kernel, /*bias=*/nullptr,
+      weights.inputs, weights.outputs, weights.inputs, weights.outputs, ones.data(), kernel, /*bias=*/nullptr,
       -kInfinity, kInfinity, flags, /*code_cache=*/nullptr, packed, &operator_);
   SMX_TRY(StatusOf(created, "create fully connected qd8-qc8w", log));
   return StatusOf(xnn_reshape_fully_connected_nc_qd8_f32_qc8w(operator_, max_rows, nullptr),
@@ -94,7 +102,7 @@ Status XnnpackFullyConnected::Run(Mat<const int8_t> x, const RowQuantization* pa
   }
   if (status == xnn_status_success) status = xnn_run_operator(operator_, threads);
   if (status != xnn_status_success) return Status::kBackendFailure;
-  AddBias(bias_, out);
+  ScaleChannels(scales_, bias_, out);
   return Status::kOk;
 }
 

@@ -41,6 +41,7 @@ class XnnpackFullyConnected {
 
  private:
   xnn_operator* operator_ = nullptr;
+  const float* scales_ = nullptr;  // [outputs], the model's
   const float* bias_ = nullptr;
 };
 
