@@ -83,5 +83,41 @@ concurrency_under_tsan() {
 if [ $tsan = yes ]; then run concurrency_under_tsan concurrency_under_tsan; fi
 if [ $tidy = yes ]; then run tidy tests/lint/tidy.sh build/host-release; fi
 
+# On ARM: tests of the engine, of tools and of whole programs, of golden models and of the heap; few random models, since
+# an emulator takes tens of times as long. tests/lint looks at sources and at the host's build, and was run there.
+arm_programs="smx_engine_tests smx_tools_tests smx_program_tests smx_heap_tests smx_property_tests"
+# Takes presets with a processor of qemu-user each.
+on_arm() {
+  for one in "$@"; do
+    preset=${one%%/*}
+    case $preset in linux-aarch64) qemu=qemu-aarch64 root=arm64 ;; *) qemu=qemu-arm root=armhf ;; esac
+    for program in $arm_programs; do
+      execute "$(log_name "$one" "$program")" env QEMU_CPU="${one#*/}" SMX_TEST_RANDOM_MODELS=3 \
+        $qemu -L "build/sysroot/$root" "build/$preset/bin/$program" --source-file-exclude='*/lint/*'
+    done
+  done
+}
+log_name() { echo "$1-$2" | tr '/,' '__'; }
+if [ $arm = yes ]; then
+  # shellcheck disable=SC2086
+  build linux-aarch64 --target $arm_programs
+  # shellcheck disable=SC2086
+  build linux-armv7 --target $arm_programs
+  logs=build/arm-tests
+  mkdir -p $logs
+  # Without dot products (A53, and A15 of 32 bits), with them (A76), with int8 matrix products, too (max; what is behind
+  # the comma makes the emulator quick at signing return addresses). Two lists, side by side.
+  one_list="linux-aarch64/max,pauth-impdef=on linux-armv7/cortex-a15"
+  other_list="linux-aarch64/cortex-a76 linux-aarch64/cortex-a53"
+  # shellcheck disable=SC2086
+  on_arm $one_list &
+  # shellcheck disable=SC2086
+  on_arm $other_list
+  wait
+  for one in $one_list $other_list; do
+    for program in $arm_programs; do count "$(log_name "$one" "$program")"; done
+  done
+fi
+
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

@@ -14,6 +14,21 @@
 namespace smx::tests {
 namespace {
 
+/// A program of a build for another processor runs in the emulator of its toolchain file.
+std::vector<std::string> CommandLine(const std::string& program, const std::vector<std::string>& arguments) {
+  std::vector<std::string> words;
+  if (program[0] == '/') {
+    words = {program};
+  } else {
+#ifdef SMX_EMULATOR
+    words = {SMX_EMULATOR, "-L", SMX_EMULATOR_SYSROOT};
+#endif
+    words.push_back(std::string(SMX_BIN_DIR) + "/" + program);
+  }
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return words;
+}
+
 /// Streams go through files, so that no pipe can fill up and block.
 [[noreturn]] void Exec(const std::vector<char*>& argv, const TemporaryFolder& folder, const std::string& stdout_path) {
   const auto redirect = [&](const std::string& path, int flags, int target) {
@@ -33,9 +48,9 @@ ProcessResult RunProgram(const std::string& program, const std::vector<std::stri
                          const std::string& input, const std::string& stdout_path) {
   const TemporaryFolder folder;
   folder.Write("stdin", input);
-  const std::string path = program[0] == '/' ? program : std::string(SMX_BIN_DIR) + "/" + program;
-  std::vector<char*> argv = {const_cast<char*>(path.c_str())};
-  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  const std::vector<std::string> words = CommandLine(program, arguments);
+  std::vector<char*> argv;
+  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   const pid_t child = fork();
   if (child < 0) throw std::runtime_error("fork failed");

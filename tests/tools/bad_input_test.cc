@@ -89,7 +89,8 @@ TEST_CASE("bad model: a flipped bit in the header, the metadata and every segmen
   REQUIRE(model->segments()->size() > 1);
   for (const smx::schema::Segment* segment : *model->segments()) {
     CAPTURE(segment->offset());
-    const std::string bad = folder.Write("bad.smx", Flipped(whole, segment->offset() + segment->bytes() - 1));
+    const size_t last = static_cast<size_t>(segment->offset() + segment->bytes() - 1);
+    const std::string bad = folder.Write("bad.smx", Flipped(whole, last));
     CheckRefused(RunSmx({"classify", bad, "a"}), 3, {"bad.smx", "segment", std::to_string(segment->offset())});
   }
 }

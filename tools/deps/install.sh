@@ -3,22 +3,24 @@
 # of it is there. Where the release's own package is older than the list's minimum, the same package of Debian 13 is
 # taken, by a source with a priority so low that nothing else ever comes from it.
 #
-#   tools/deps/install.sh [--test] [--train] [--fuzz] [--tidy] [--list]
+#   tools/deps/install.sh [--test] [--train] [--arm] [--fuzz] [--tidy] [--list]
+#
+# --arm: compilers for ARM, an emulator, and the libraries of Debian 13 for arm64 and armhf under build/sysroot.
 set -eu
 folder=$(cd "$(dirname "$0")" && pwd)
 groups=" build "
+say() { echo "install: $*" >&2; }
 for argument in "$@"; do
   case $argument in
     --test) groups="$groups test " ;;
     --train) groups="$groups train " ;;
+    --arm) groups="$groups arm " ;;
     --fuzz) groups="$groups fuzz " ;;
     --tidy) groups="$groups tidy " ;;
     --list) sed -n 's/^# \(group.*\)/\1/p; /^[a-z]/p' "$folder/packages.txt"; exit 0 ;;
-    *) echo "install.sh: unknown argument $argument; usage: install.sh [--test] [--train] [--fuzz] [--tidy] [--list]" >&2; exit 2 ;;
+    *) say "unknown argument $argument; usage: install.sh [--test] [--train] [--arm] [--fuzz] [--tidy] [--list]"; exit 2 ;;
   esac
 done
-
-say() { echo "install: $*" >&2; }
 
 # Prints "package minimum" for the chosen groups.
 wanted() {
@@ -42,8 +44,19 @@ if ! command -v apt-get > /dev/null; then
   wanted | sed 's/ / >= /' >&2
   exit 0
 fi
+
+# The address of this machine's own Debian mirror, whichever form its apt sources have.
+mirror() {
+  { cat /etc/apt/sources.list.d/*.sources 2>/dev/null | sed -n 's/^URIs: *\([^ ]*\).*/\1/p'
+    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
+      sed -n 's/^deb *\(\[[^]]*\] *\)\{0,1\}\([^ ]*\) .*/\2/p'
+  } | grep -v security | grep debian | head -n 1
+}
+# What --arm installs beside packages.
+sysroots() { case $groups in *" arm "*) "$folder/sysroot.sh" "$(mirror)" arm64 armhf ;; esac; }
+
 todo=$(missing)
-if [ -z "$todo" ]; then exit 0; fi
+if [ -z "$todo" ]; then sysroots; exit; fi
 
 root=
 if [ "$(id -u)" != 0 ]; then
@@ -66,13 +79,6 @@ apt() {
 }
 run_apt() { $root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@"; }
 
-# The address of this machine's own Debian mirror, whichever form its apt sources have.
-mirror() {
-  cat /etc/apt/sources.list.d/*.sources 2>/dev/null | sed -n 's/^URIs: *\([^ ]*\).*/\1/p'
-  cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
-    sed -n 's/^deb *\(\[[^]]*\] *\)\{0,1\}\([^ ]*\) .*/\2/p'
-}
-
 # Prints the packages of `todo` whose newest version here is older than their minimum.
 too_old() {
   echo "$todo" | while read -r package minimum; do
@@ -88,7 +94,7 @@ say "installing $(echo "$todo" | cut -d' ' -f1 | tr '\n' ' ')"
 apt update
 newer=$(too_old)
 if [ -n "$newer" ]; then
-  address=$(mirror | grep -v security | grep debian | head -n 1)
+  address=$(mirror)
   [ -n "$address" ] || { say "no Debian mirror among the apt sources; add Debian 13's main by hand"; exit 1; }
   say "too old in this release, so from Debian 13, at priority 100: $(echo "$newer" | tr '\n' ' ')"
   $root tee /etc/apt/preferences.d/smx-trixie > /dev/null <<EOF
@@ -113,3 +119,4 @@ if [ -n "$own" ]; then apt install -y --no-install-recommends $own; fi
 if [ -n "$newer" ]; then apt install -y --no-install-recommends -t trixie $newer; fi
 left=$(missing)
 if [ -n "$left" ]; then say "still missing: $left"; exit 1; fi
+sysroots
