@@ -148,7 +148,9 @@ uint64_t MixingMacs(const ModelConfig& config, size_t layer, size_t n, const Run
   }
   const bool is_masked = config.padding == smx::schema::Padding_MASKED;
   const uint64_t inputs = is_masked ? PackedLength(n, config.max_seq_len) : n;
-  const uint64_t outputs = mixed == 1 ? 1 : is_masked ? inputs : PackedLength(mixed, config.max_seq_len);
+  const uint64_t outputs = mixed == 1  ? 1
+                           : is_masked ? inputs
+                                       : PackedLength(static_cast<size_t>(mixed), config.max_seq_len);
   return n * d * d + d * inputs * outputs;
 }
 

@@ -25,7 +25,7 @@ for target in $build/bin/fuzz_*; do
   [ -d "$known" ] || known=
   code=0
   # shellcheck disable=SC2086
-  "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=512 -print_final_stats=1 \
+  "$target" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=1024 -malloc_limit_mb=512 -print_final_stats=1 \
     -artifact_prefix=$build/found/"$name"- $build/corpus/"$name" $known > $build/"$name".log 2>&1 || code=$?
   executions=$(sed -n 's/^stat::number_of_executed_units: *//p' $build/"$name".log)
   echo "$name: ${executions:-0} executions in $seconds s, exit code $code"

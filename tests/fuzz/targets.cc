@@ -12,12 +12,13 @@ void Require(bool is_kept, const char* promise) {
 }
 
 const std::vector<Target>& Targets() {
-  static const std::vector<Target> targets = {{"fuzz_model_load", LoadModel},
-                                              {"fuzz_model_run", RunModel},
-                                              {"fuzz_wordpiece_text", TokenizeText},
-                                              {"fuzz_wordpiece_vocabulary", TokenizeWithVocabulary},
-                                              {"fuzz_tokenizer_json", ReadTokenizerJson},
-                                              {"fuzz_safetensors", ReadSafetensors}};
+  static const std::vector<Target> targets = {
+      {"fuzz_model_load", LoadModel, nullptr},
+      {"fuzz_model_run", RunModel, nullptr},
+      {"fuzz_wordpiece_text", TokenizeText, PrepareAllNormalizations},
+      {"fuzz_wordpiece_vocabulary", TokenizeWithVocabulary, PrepareNormalizations},
+      {"fuzz_tokenizer_json", ReadTokenizerJson, PrepareNormalizations},
+      {"fuzz_safetensors", ReadSafetensors, nullptr}};
   return targets;
 }
 

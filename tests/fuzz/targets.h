@@ -33,9 +33,14 @@ void ReadSafetensors(const uint8_t* data, size_t size);
 /// Ends the process with `promise` on stderr unless `is_kept`.
 void Require(bool is_kept, const char* promise);
 
+/// Makes the normalizations that TokenizeText, or the other two, need: seconds that no single input is to blame for.
+void PrepareAllNormalizations();
+void PrepareNormalizations();
+
 struct Target {
   const char* name;
   void (*run)(const uint8_t* data, size_t size);
+  void (*prepare)();  // or null; before the first run
 };
 
 /// All of the above; the names are those of the executables and of the folders below tests/fuzz/found.

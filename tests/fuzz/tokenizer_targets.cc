@@ -18,6 +18,8 @@ using tools::CompiledTokenizer;
 using tools::TokenizerSwitches;
 
 constexpr size_t kMuchRoom = 4096;
+constexpr size_t kNoSwitch = 0;
+constexpr size_t kEverySwitch = 15;
 
 std::string_view TextOf(const uint8_t* data, size_t size) { return {reinterpret_cast<const char*>(data), size}; }
 
@@ -134,6 +136,15 @@ void CheckSound(const BuiltTokenizer& tokenizer) {
 
 }  // namespace
 
+void PrepareAllNormalizations() {
+  for (size_t bits = kNoSwitch; bits <= kEverySwitch; ++bits) TokenizerWith(bits);
+}
+
+void PrepareNormalizations() {
+  TokenizerWith(kNoSwitch);
+  TokenizerWith(kEverySwitch);
+}
+
 void TokenizeText(const uint8_t* data, size_t size) {
   if (size < 2) return;
   CheckReading(TokenizerWith(data[0] & 15), ReadingOf(data[0], data[1], TextOf(data + 2, size - 2)));
@@ -149,7 +160,7 @@ void TokenizeWithVocabulary(const uint8_t* data, size_t size) {
   } catch (const tools::Error&) {
     return;
   }
-  UseNormalization(&compiled, data[0] & 1 ? 13 : 0);
+  UseNormalization(&compiled, data[0] & 1 ? kEverySwitch : kNoSwitch);
   const BuiltTokenizer tokenizer(std::move(compiled));
   CheckSound(tokenizer);
   CheckReading(tokenizer, ReadingOf(data[0], data[1], input.substr(std::min(end + 2, input.size()))));
@@ -163,7 +174,7 @@ void ReadTokenizerJson(const uint8_t* data, size_t size) {
   } catch (const tools::Error&) {
     return;
   }
-  UseNormalization(&compiled, 0);
+  UseNormalization(&compiled, kNoSwitch);
   // The engine has limits of its own for special tokens, which the compiler leaves to it.
   compiled.special_tokens.clear();
   const BuiltTokenizer tokenizer(std::move(compiled));
