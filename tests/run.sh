@@ -92,7 +92,7 @@ on_arm() {
     preset=${one%%/*}
     case $preset in linux-aarch64) qemu=qemu-aarch64 root=arm64 ;; *) qemu=qemu-arm root=armhf ;; esac
     for program in $arm_programs; do
-      execute "$(log_name "$one" "$program")" env QEMU_CPU="${one#*/}" SMX_TEST_RANDOM_MODELS=3 \
+      execute "$(log_name "$one" "$program")" env QEMU_CPU="${one#*/}" SMX_TEST_RANDOM_MODELS=25 \
         $qemu -L "build/sysroot/$root" "build/$preset/bin/$program" --source-file-exclude='*/lint/*'
     done
   done

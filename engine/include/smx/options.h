@@ -42,7 +42,7 @@ struct Options {
   size_t num_threads = 1;  ///< 1 .. 64; answers do not depend on it.
   /// Texts encoded together; more than 1 only for models with batch_routing_group, where texts share a routing group.
   size_t batch_size = 1;
-  /// Longest input in tokens; 0 is the model's max_seq_len. Smaller plans a smaller arena. Models with linear
+  /// Longest input in tokens; 0 is the model's max_seq_len. Less usually plans a smaller arena. Models with linear
   /// mixing and the reference's padding know only max_seq_len.
   size_t max_tokens = 0;
   /// Rows that nobody reads are not computed, such as all but the first in the last layer of a classifier. False
