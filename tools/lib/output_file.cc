@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <new>
 
 #include <fcntl.h>
@@ -59,31 +60,6 @@ class TemporaryFile {
   int fd_ = -1;
 };
 
-[[noreturn]] void FailToRead(const std::string& path, const char* what) {
-  const int reason = errno;
-  if (reason == ENOMEM) throw std::bad_alloc();
-  throw Error(ExitCode::kBadInput, path + ": " + what + ": " + std::strerror(reason));
-}
-
-/// A file, or stdin for "-", that is open for reading.
-class InputFile {
- public:
-  explicit InputFile(const std::string& path)
-      : fd_(path == "-" ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (fd_ < 0) FailToRead(path, "cannot open");
-  }
-  InputFile(const InputFile&) = delete;
-  InputFile& operator=(const InputFile&) = delete;
-  ~InputFile() {
-    if (fd_ != STDIN_FILENO) close(fd_);
-  }
-
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 }  // namespace
 
 void WriteWhole(const std::string& path, const std::vector<uint8_t>& bytes) {
@@ -106,16 +82,22 @@ void CheckNotSameFile(const std::string& output, const std::string& input) {
   throw Error(ExitCode::kUsage, "output " + output + " is the same file as input " + input + "; choose another name");
 }
 
-// Not by <cstdio>, which reads nothing and reports no error where it finds no memory for its buffer.
 std::vector<uint8_t> ReadWhole(const std::string& path) {
-  const InputFile file(path);
+  const auto close = [](std::FILE* file) {
+    if (file != stdin) std::fclose(file);
+  };
+  const auto fail = [&path](const char* what) {
+    const int reason = errno;
+    if (reason == ENOMEM) throw std::bad_alloc();
+    throw Error(ExitCode::kBadInput, path + what + std::strerror(reason));
+  };
+  const std::unique_ptr<std::FILE, decltype(close)> file(path == "-" ? stdin : std::fopen(path.c_str(), "rb"), close);
+  if (file == nullptr) fail(": cannot open: ");
   std::vector<uint8_t> bytes;
   uint8_t buffer[1 << 16];
-  ssize_t n;
-  while ((n = read(file.fd(), buffer, sizeof(buffer))) != 0) {
-    if (n > 0) bytes.insert(bytes.end(), buffer, buffer + n);
-    if (n < 0 && errno != EINTR) FailToRead(path, "cannot read");
-  }
+  size_t n;
+  while ((n = std::fread(buffer, 1, sizeof(buffer), file.get())) > 0) bytes.insert(bytes.end(), buffer, buffer + n);
+  if (std::ferror(file.get()) != 0) fail(": cannot read: ");
   return bytes;
 }
 

@@ -5,7 +5,6 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
-#include <new>
 
 #include <sys/stat.h>
 
@@ -74,7 +73,6 @@ void TextSource::ForEachLine(const std::function<void(const InputText&)>& use) c
       errno = EISDIR;
     else
       file.open(input_, std::ios::binary);
-    if (!file.is_open() && errno == ENOMEM) throw std::bad_alloc();
     if (!file.is_open()) throw Error(ExitCode::kBadInput, input_ + ": cannot open: " + std::strerror(errno));
   }
   std::istream& lines = input_ == "-" ? std::cin : file;
