@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
+#include <new>
 
 #include <sys/stat.h>
 
@@ -43,6 +44,16 @@ void WarnUnlessUtf8(const InputText& input) {
                static_cast<unsigned char>(input.text[at]));
 }
 
+/// False at the end. A stream that may not throw turns want of memory into a failed read, which is another exit code.
+bool ReadLine(std::istream& lines, const std::string& name, std::string* line) {
+  try {
+    lines.exceptions(std::ios::badbit);
+    return static_cast<bool>(std::getline(lines, *line));
+  } catch (const std::ios_base::failure&) {
+    throw Error(ExitCode::kBadInput, name + ": cannot read");
+  }
+}
+
 }  // namespace
 
 void TextSource::AddFlags(CLI::App* command) {
@@ -73,18 +84,18 @@ void TextSource::ForEachLine(const std::function<void(const InputText&)>& use) c
       errno = EISDIR;
     else
       file.open(input_, std::ios::binary);
+    if (!file.is_open() && errno == ENOMEM) throw std::bad_alloc();
     if (!file.is_open()) throw Error(ExitCode::kBadInput, input_ + ": cannot open: " + std::strerror(errno));
   }
   std::istream& lines = input_ == "-" ? std::cin : file;
   std::string line;
-  for (size_t number = 1; std::getline(lines, line); ++number) {
+  for (size_t number = 1; ReadLine(lines, name, &line); ++number) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
     const std::string place = name + ": line " + std::to_string(number);
     const InputText input = is_jsonl_ ? ParseLine(line, place) : InputText{line, "", false, place};
     WarnUnlessUtf8(input);
     use(input);
   }
-  if (lines.bad()) throw Error(ExitCode::kBadInput, name + ": cannot read");
 }
 
 }  // namespace smx::tools
