@@ -17,19 +17,27 @@ cmake --preset fuzz > $build/configure.log || { cat $build/configure.log; exit 1
 cmake --build --preset fuzz > $build/build.log || { cat $build/build.log; exit 1; }
 $build/bin/write_seeds $build/corpus
 
+# Takes a target; leaves its log and exit code. As many at a time as there are processors.
+fuzz_one='
+  build=$1 seconds=$2 name=$(basename "$3")
+  known=tests/fuzz/found/$name
+  [ -d "$known" ] || known=
+  code=0
+  "$3" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=1024 -malloc_limit_mb=512 -print_final_stats=1 \
+    -artifact_prefix="$build/found/$name-" "$build/corpus/$name" $known > "$build/$name.log" 2>&1 || code=$?
+  echo $code > "$build/$name.code"
+'
+rm -f $build/fuzz_*.code
+printf '%s\n' $build/bin/fuzz_* | xargs -P "$(getconf _NPROCESSORS_ONLN)" -n 1 sh -c "$fuzz_one" sh $build "$seconds"
+
 passed=0
 failed=0
 for target in $build/bin/fuzz_*; do
   name=$(basename "$target")
-  known=tests/fuzz/found/$name
-  [ -d "$known" ] || known=
-  code=0
-  # shellcheck disable=SC2086
-  "$target" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=1024 -malloc_limit_mb=512 -print_final_stats=1 \
-    -artifact_prefix=$build/found/"$name"- $build/corpus/"$name" $known > $build/"$name".log 2>&1 || code=$?
+  code=$(cat $build/"$name".code || echo 255)
   executions=$(sed -n 's/^stat::number_of_executed_units: *//p' $build/"$name".log)
   echo "$name: ${executions:-0} executions in $seconds s, exit code $code"
-  if [ $code = 0 ]; then
+  if [ "$code" = 0 ]; then
     passed=$((passed + 1))
   else
     failed=$((failed + 1))

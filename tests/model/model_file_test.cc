@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "model_writer.h"
@@ -130,16 +131,15 @@ TEST_CASE("model file: metadata that was changed and hashed anew never does wors
   // Whether a change is noticed depends on what it hits; what must not happen is a crash or a status of our own making.
   const ModelBytes file = ExpertsModel();
   for (size_t i = 0; i < file.header()->metadata_bytes; ++i) {
-    for (const uint8_t mask : kMasks) {
-      uint8_t* byte = file.data() + sizeof(schema::FileHeader) + i;
-      *byte ^= mask;
-      const Loaded loaded = file.LoadRehashed(VerifyWeights::kNever);
-      *byte ^= mask;
-      const bool fine = loaded.status == Status::kOk || loaded.status == Status::kInvalidModel ||
-                        loaded.status == Status::kUnsupported;
-      CHECK_MESSAGE(fine, "byte " << i << " status " << smx::StatusName(loaded.status) << " " << loaded.log);
-      if (loaded.status != Status::kOk) CHECK(!loaded.log.empty());
-    }
+    const uint8_t mask = kMasks[i % std::size(kMasks)];  // every bit of smaller models: every_bit_test.cc
+    uint8_t* byte = file.data() + sizeof(schema::FileHeader) + i;
+    *byte ^= mask;
+    const Loaded loaded = file.LoadRehashed(VerifyWeights::kNever);
+    *byte ^= mask;
+    const bool fine =
+        loaded.status == Status::kOk || loaded.status == Status::kInvalidModel || loaded.status == Status::kUnsupported;
+    CHECK_MESSAGE(fine, "byte " << i << " status " << smx::StatusName(loaded.status) << " " << loaded.log);
+    if (loaded.status != Status::kOk) CHECK(!loaded.log.empty());
   }
 }
 

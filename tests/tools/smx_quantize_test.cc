@@ -156,7 +156,7 @@ TEST_CASE("quantize: switches of the tokenizer in config.json are obeyed") {
 
 TEST_CASE("quantize: --evaluate reports what smx evaluate finds, --json has both accuracies") {
   const TemporaryFolder folder;
-  const std::string data = folder.Write("data.tsv", SmallData(20));
+  const std::string data = folder.Write("data.tsv", SmallData(80));
   const std::string model = folder.Path("model.smx");
   const ProcessResult made = RunQuantize({Shipped(), "-o", model, "--evaluate", data, "--json"});
   REQUIRE_MESSAGE(made.exit_code == 0, made.err);
@@ -181,7 +181,7 @@ TEST_CASE("quantize: --text, --text-pair and --label choose columns of the data"
 
 TEST_CASE("quantize: --min-accuracy that is reached writes the file, whose card says what was measured") {
   const TemporaryFolder folder;
-  const std::string data = folder.Write("data.tsv", SmallData(40));
+  const std::string data = folder.Write("data.tsv", SmallData(160));
   const ProcessResult made =
       RunQuantize({Shipped(), "-o", folder.Path("model.smx"), "--evaluate", data, "--min-accuracy", "0.5"});
   REQUIRE_MESSAGE(made.exit_code == 0, made.err);
