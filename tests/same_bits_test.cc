@@ -72,7 +72,7 @@ size_t NumModels(size_t otherwise) { return CountFromEnvironment("SMX_TEST_RANDO
 }  // namespace
 
 TEST_CASE("same bits: 1 thread and 2") {
-  ForRandomModels(NumModels(12), [](const smx::Model& model, Options options, Random* random) {
+  ForRandomModels((NumModels(120) + 9) / 10, [](const smx::Model& model, Options options, Random* random) {
     if (options.backend == BackendChoice::kReference) return;  // has one thread
     Session one(model, options);
     options.num_threads = 2;
@@ -120,7 +120,7 @@ TEST_CASE("same bits: two sessions of one model, in turns") {
 }
 
 TEST_CASE("same bits: an arena at each of the 64 places in a cache line") {
-  ForRandomModels(NumModels(12), [](const smx::Model& model, const Options& options, Random* random) {
+  ForRandomModels((NumModels(120) + 9) / 10, [](const smx::Model& model, const Options& options, Random* random) {
     const TokenInput input = RandomInput(model, random);
     const Answer answer = Session(model, options).Run(input);
     for (size_t shift = 1; shift < 64; ++shift) {

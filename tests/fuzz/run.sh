@@ -18,6 +18,7 @@ cmake --build --preset fuzz > $build/build.log || { cat $build/build.log; exit 1
 $build/bin/write_seeds $build/corpus
 
 # Takes a target; leaves its log and exit code. As many at a time as there are processors.
+# shellcheck disable=SC2016
 fuzz_one='
   build=$1 seconds=$2 name=$(basename "$3")
   known=tests/fuzz/found/$name
