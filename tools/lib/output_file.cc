@@ -94,6 +94,9 @@ std::vector<uint8_t> ReadWhole(const std::string& path) {
   const std::unique_ptr<std::FILE, decltype(close)> file(path == "-" ? stdin : std::fopen(path.c_str(), "rb"), close);
   if (file == nullptr && errno == ENOMEM) throw std::bad_alloc();
   if (file == nullptr) fail(": cannot open: ");
+  // Blocks are read as they are; and a buffer that was not read to its end would move the file's position when it is
+  // closed, also for another process that has the file from us.
+  if (file.get() != stdin) std::setvbuf(file.get(), nullptr, _IONBF, 0);
   std::vector<uint8_t> bytes;
   uint8_t buffer[1 << 16];
   size_t n;
