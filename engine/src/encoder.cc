@@ -23,7 +23,7 @@ class EncoderState {
   EncoderState(const Model& model, const Options& its_options)
       : data(model.data()),
         options(its_options),
-        context{data.config, options.batch_size, MaxTokens(data.config, options), &plan, {}} {}
+        context_{data.config, options.batch_size, MaxTokens(data.config, options), &plan, {}} {}
 
   /// Plans the whole run; creates nothing.
   Status Prepare();
@@ -53,7 +53,7 @@ class EncoderState {
   size_t ChooseRows(const TextRows& text, bool hidden_is_wanted);
   Status RunLayers(const RunContext& run, Span<const int32_t> token_ids, Span<const int32_t> type_ids, MatF x);
 
-  PrepareContext context;
+  PrepareContext context_;
   Arena arena_;
   Embedding embedding_;
   FixedArray<Block> blocks_;
@@ -117,15 +117,15 @@ Status EncoderState::Prepare() {
   constexpr size_t kStagesPerBlock = 3;
   const ModelConfig& config = data.config;
   SMX_TRY(CheckOptions(config, options));
-  SMX_TRY(CheckGroups(config, context, options.log));
+  SMX_TRY(CheckGroups(config, context_, options.log));
   SMX_TRY(plan.Init(kBuffersPerBlock * (config.layers.size() + 1), kStagesPerBlock * (config.layers.size() + 1)));
   SMX_TRY(blocks_.Allocate(config.layers.size()));
   SMX_TRY(live_rows_.Allocate(config.layers.size()));
   SMX_TRY(fewest_rows_.Allocate(config.layers.size()));
-  const size_t fewest_real = config.masked_padding ? context.max_tokens : 1;
-  ChooseRows({context.max_tokens, fewest_real, fewest_real}, /*hidden_is_wanted=*/false);
+  const size_t fewest_real = config.masked_padding ? context_.max_tokens : 1;
+  ChooseRows({context_.max_tokens, fewest_real, fewest_real}, /*hidden_is_wanted=*/false);
   std::copy(live_rows_.begin(), live_rows_.end(), fewest_rows_.begin());
-  context.fewest_rows = {fewest_rows_.data(), fewest_rows_.size()};
+  context_.fewest_rows = {fewest_rows_.data(), fewest_rows_.size()};
 
   SMX_TRY(PlanStages());
   const Status placed = plan.Place();
@@ -136,15 +136,15 @@ Status EncoderState::Prepare() {
 
 Status EncoderState::PlanStages() {
   const ModelConfig& config = data.config;
-  const Checked rows = context.max_rows();
+  const Checked rows = context_.max_rows();
   hidden_ = plan.Acquire("hidden", rows * Checked(config.d_model) * Checked(sizeof(float)));
   if (!config.masked_padding) is_real_ = plan.Acquire("is_real", rows);
-  embedding_.Prepare(data.weights.embedding, context);
+  embedding_.Prepare(data.weights.embedding, context_);
   plan.NextStep();
   for (size_t i = 0; i < blocks_.size(); ++i) {
-    SMX_TRY(blocks_[i].Prepare(data.weights.blocks[i], i, context));
+    SMX_TRY(blocks_[i].Prepare(data.weights.blocks[i], i, context_));
   }
-  head_.Prepare(data.weights.head, context);
+  head_.Prepare(data.weights.head, context_);
   return Status::kOk;
 }
 
@@ -161,8 +161,8 @@ Status EncoderState::Create(Span<uint8_t> bytes) {
   }
   arena_ = Arena(plan, bytes.data());
   SMX_TRY(backend.Create(options, data.weights.product_type != WeightType::kF32, &data.shared));
-  SMX_TRY(embedding_.Create(context, &backend));
-  for (Block& block : blocks_) SMX_TRY(block.Create(context, &backend));
+  SMX_TRY(embedding_.Create(context_, &backend));
+  for (Block& block : blocks_) SMX_TRY(block.Create(context_, &backend));
   SMX_TRY(head_.Create(&backend));
   backend.FinishCreation();
   return Status::kOk;
@@ -173,9 +173,9 @@ Status EncoderState::CheckInput(Span<const int32_t> token_ids, Span<const int32_
   const Log& log = options.log;
   const size_t batch = options.batch_size;
   const size_t n = token_ids.size() / batch;
-  if (n == 0 || n * batch != token_ids.size() || n > context.max_tokens) {
+  if (n == 0 || n * batch != token_ids.size() || n > context_.max_tokens) {
     return Fail(log, Status::kInvalidArgument, "token_ids: %zu of them; %zu texts of 1..%zu tokens each",
-                token_ids.size(), batch, context.max_tokens);
+                token_ids.size(), batch, context_.max_tokens);
   }
   if (!config.masked_padding && config.HasLinearMixing() && n != config.max_seq_len) {
     return Fail(log, Status::kInvalidArgument,

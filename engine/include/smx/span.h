@@ -19,8 +19,8 @@ class Span {
   /// From anything with data() and size(), such as std::vector, std::array, std::string.
   template <typename Container,
             typename = std::enable_if_t<std::is_convertible_v<decltype(std::declval<Container&>().data()), T*>>>
-  constexpr Span(Container&& container)
-      : data_(container.data()), size_(container.size()) {}  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  constexpr Span(Container&& container) : data_(container.data()), size_(container.size()) {}
 
   constexpr T* data() const { return data_; }
   constexpr size_t size() const { return size_; }
