@@ -17,6 +17,11 @@ inline constexpr uint64_t kTensorAlignment = 64;
 inline constexpr uint64_t kSegmentAlignment = 64;
 inline constexpr uint64_t kExpertAlignment = 16384;
 
+/// Bounds of Config.temperature, far beyond what fitting gives: at the lower one, every answer is sure but for equal
+/// logits; at the upper one, no answer is.
+inline constexpr double kMinTemperature = 0.01;
+inline constexpr double kMaxTemperature = 100;
+
 /// 128 bytes at offset 0, little-endian, followed by the metadata, then by the segments.
 struct FileHeader {
   uint8_t magic[8];

@@ -60,11 +60,12 @@ Status CheckModel(const Model& model, const Options& options) {
   return Status::kOk;
 }
 
-void Softmax(Span<float> x) {
+/// In place: softmax(x / temperature).
+void Softmax(float temperature, Span<float> x) {
   const float max = *std::max_element(x.begin(), x.end());
   float sum = 0.0f;
   for (float& value : x) {
-    value = std::exp(value - max);
+    value = std::exp((value - max) / temperature);
     sum += value;
   }
   for (float& value : x) value /= sum;
@@ -131,9 +132,11 @@ Status Classifier::Classify(std::string_view text, std::string_view text_pair, c
   const size_t num_rows = PadTokens(state, tokens.num_tokens);
   SMX_TRY(state.encoder.Run(state.token_ids.subspan(0, num_rows), state.type_ids.subspan(0, num_rows),
                             {{}, {}, state.logits}));
-  if (!state.model.info().is_regression) Softmax(state.logits);
-  std::copy_n(state.logits.data(), probabilities.size(), probabilities.data());
+  // Before softmax, which may round close logits to one probability.
   const float* best = std::max_element(state.logits.begin(), state.logits.end());
+  const ModelInfo& info = state.model.info();
+  if (!info.is_regression) Softmax(static_cast<float>(info.temperature), state.logits);
+  std::copy_n(state.logits.data(), probabilities.size(), probabilities.data());
   prediction->class_index = static_cast<size_t>(best - state.logits.begin());
   prediction->label = state.model.label(prediction->class_index);
   prediction->probability = *best;

@@ -45,6 +45,7 @@ size_t TextBytes(const char* text) {
 void LookAt(const Model& model) {
   const ModelInfo& info = model.info();
   const ModelCard card = model.card();
+  Require(info.temperature > 0 && std::isfinite(info.temperature), "one may divide by a temperature");
   size_t bytes = 0;
   for (const char* text : {card.name, card.licence, card.language, card.training_data, card.accuracy, card.description,
                            card.tool_version, static_cast<const char*>(card.source_sha256)}) {
@@ -107,6 +108,8 @@ void RunClassifier(const Model& model, const Choice& choice) {
           "a text is labelled, or the model gives no numbers");
   if (status != Status::kOk) return;
   Require(prediction.class_index < model.info().num_classes, "by a class");
+  const bool is_probability = prediction.probability > 0 && prediction.probability <= 1;
+  Require(is_probability || model.info().is_regression, "with a probability, which the temperature keeps one");
   const Status pair_status = classifier->Classify("ab", "c", {}, {}, &prediction);
   Require(pair_status == Status::kOk || pair_status == Status::kInvalidModel, "a pair too");
 }

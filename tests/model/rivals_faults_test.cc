@@ -174,7 +174,7 @@ TEST_CASE("class 4: any table or field may be missing: refused, or read by its d
   const schema::Model& model = linear.model();
   // Labels, tokenizer and card may be missing; segments, tensors and configuration not.
   CHECK(CountLoadableWithout(linear, &model) == 3);
-  CHECK(CountLoadableWithout(linear, model.config()) == 1);  // padding: another meaning, the same sizes
+  CHECK(CountLoadableWithout(linear, model.config()) == 2);  // padding and temperature: another meaning, the same sizes
   CHECK(CountLoadableWithout(linear, &linear.tensor(kHidden)) == 0);
   CHECK(CountLoadableWithout(linear, model.card()) == 8);
   // The four switches say how the table was made, the special tokens are looked for in the text only, two ids are 0

@@ -25,6 +25,19 @@ std::string GoldenModel(const TemporaryFolder& folder, const std::string& name, 
   return path;
 }
 
+std::string ModelWithKeys(const TemporaryFolder& folder, const std::string& source, const nlohmann::json& keys) {
+  nlohmann::json config = ReadConfig(source);
+  config.update(keys);
+  if (config.contains("tokenizer")) config["tokenizer"]["file"] = source + "/vocab.txt";
+  const std::string checkpoint = source + (source == ShippedFolder() ? "/model" : "/params") + ".safetensors";
+  const std::string model = folder.Path("model.smx");
+  const ProcessResult made =
+      RunQuantize({checkpoint, "-o", model, "--config", folder.Write("config.json", config.dump())});
+  REQUIRE_MESSAGE(made.exit_code == 0, made.err);
+  CHECK(made.err.empty());
+  return model;
+}
+
 ProcessResult RunSmx(const std::vector<std::string>& arguments, const std::string& input) {
   return RunProgram("smx", arguments, input);
 }

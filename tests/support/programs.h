@@ -17,6 +17,10 @@ const std::string& ShippedModel();
 std::string GoldenModel(const TemporaryFolder& folder, const std::string& name,
                         const std::vector<std::string>& flags = {});
 
+/// The model of a golden case's folder, or of the shipped model's, with `keys` in its config.json; made anew in
+/// `folder` without a word on stderr. Returns its path.
+std::string ModelWithKeys(const TemporaryFolder& folder, const std::string& source, const nlohmann::json& keys);
+
 ProcessResult RunSmx(const std::vector<std::string>& arguments, const std::string& input = "");
 ProcessResult RunQuantize(const std::vector<std::string>& arguments);
 

@@ -155,6 +155,7 @@ tools::ModelContent TinyLinear() {
   ModelContent content = MakeModel({dense, dense});
   content.config.padding = schema::Padding_MASKED;
   content.config.labels = {"yes", "no", "perhaps"};
+  content.config.temperature = 1.5;
   content.tokenizer = TinyTokenizer();
   content.checkpoint = MakeCheckpoint(content.config);
   return content;

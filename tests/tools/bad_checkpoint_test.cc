@@ -202,6 +202,10 @@ TEST_CASE("bad config: values of the wrong type or out of range") {
   CheckKeyRefused("padding", "left");
   CheckKeyRefused("routing_group", "all");
   CheckKeyRefused("router_type", "float8");
+  for (const json& value : {json(0), json(-1), json(0.0099), json(100.5), json(1e300), json("1"), json(true)}) {
+    CheckKeyRefused("temperature", value);
+  }
+  CheckKeyRefused("temperature", 2, "regression");
   CheckKeyRefused("eval_capacity_factor", -1, "sparse_mixer");
   CheckKeyRefused("eval_capacity_factor", "1", "sparse_mixer");
   CheckKeyRefused("num_experts", 0, "sparse_mixer");

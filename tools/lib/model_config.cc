@@ -4,6 +4,7 @@
 #include <set>
 
 #include "error.h"
+#include "file_format.h"
 #include "output_file.h"
 #include "parse_json.h"
 #include "utf8.h"
@@ -228,6 +229,17 @@ void ReadSizes(Reader* reader, ModelConfig* config) {
   if (config->is_regression && config->num_classes != 1) reader->Fail("n_classes", "must be 1 for is_regression");
 }
 
+void ReadTemperature(Reader* reader, ModelConfig* config) {
+  if (!reader->Has("temperature")) return;
+  config->temperature = reader->Number("temperature");
+  if (!(config->temperature >= schema::kMinTemperature && config->temperature <= schema::kMaxTemperature)) {
+    reader->Fail("temperature", "must be a number 0.01..100");
+  }
+  if (config->is_regression && config->temperature != 1) {
+    reader->Fail("temperature", "must be 1 for is_regression, whose value is no probability");
+  }
+}
+
 void CheckLabels(const std::vector<std::string>& labels, const std::string& where) {
   std::set<std::string> seen;
   for (const std::string& label : labels) {
@@ -300,6 +312,7 @@ ModelConfig ReadModelConfig(const std::string& path, const ConfigFlags& flags) {
   ReadLayers(&reader, &config);
   ReadExperts(&reader, &config);
   ReadSemantics(&reader, flags, &config);
+  ReadTemperature(&reader, &config);
   ReadLabelsOf(&reader, flags, &config);
   ReadTokenizer(&reader, &config);
   ReadCard(&reader, &config);

@@ -40,6 +40,7 @@ struct ModelConfig {
   uint32_t d_emb, d_model, d_ff, num_heads;
   uint32_t pad_id, num_classes;
   bool is_regression;
+  double temperature = 1;  // probabilities are softmax(logits / temperature)
   std::vector<LayerKinds> layers;
   std::optional<ExpertsConfig> experts;  // present exactly when a layer has experts
   schema::Padding padding = schema::Padding_REFERENCE;

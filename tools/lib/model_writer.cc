@@ -112,6 +112,7 @@ Offset<schema::Config> WriteConfig(FlatBufferBuilder* builder, const ModelConfig
   if (c.experts) config.add_experts(experts);
   config.add_task(c.is_regression ? schema::TaskKind_REGRESSION : schema::TaskKind_CLASSIFICATION);
   config.add_num_classes(c.num_classes);
+  config.add_temperature(c.temperature);
   return config.Finish();
 }
 

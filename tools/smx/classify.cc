@@ -31,10 +31,12 @@ struct Ranked {
   float probability;
 };
 
-/// The best `top` classes, best first; equal ones in class order.
-std::vector<Ranked> Rank(const std::vector<float>& probabilities, size_t top) {
-  std::vector<Ranked> ranked;
-  for (size_t i = 0; i < probabilities.size(); ++i) ranked.push_back({i, probabilities[i]});
+/// The best `top` classes, best first; of equal ones the predicted, whose logit was larger, and then in class order.
+std::vector<Ranked> Rank(const std::vector<float>& probabilities, size_t predicted, size_t top) {
+  std::vector<Ranked> ranked = {{predicted, probabilities[predicted]}};
+  for (size_t i = 0; i < probabilities.size(); ++i) {
+    if (i != predicted) ranked.push_back({i, probabilities[i]});
+  }
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const Ranked& a, const Ranked& b) { return a.probability > b.probability; });
   ranked.resize(std::min(top, ranked.size()));
@@ -61,7 +63,7 @@ class Classify {
       std::fprintf(stderr, "%s: %zu tokens, the model reads %zu: the rest was cut off\n", input.place.c_str(),
                    prediction.num_tokens_whole, prediction.num_tokens);
     }
-    const std::vector<Ranked> ranked = Rank(probabilities_, flags_.top);
+    const std::vector<Ranked> ranked = Rank(probabilities_, prediction.class_index, flags_.top);
     const bool abstained = !model_.info().is_regression && ranked[0].probability < flags_.threshold;
     if (flags_.json) {
       PrintJson(input, prediction, ranked, abstained);
@@ -120,7 +122,8 @@ void AddClassify(CLI::App* app) {
   command->add_option("--top", flags->top, "How many labels to print, best first")
       ->check(CountFlag(1, 1000000))
       ->capture_default_str();
-  command->add_option("--threshold", flags->threshold, "Label - below this probability")->check(ProbabilityFlag());
+  command->add_option("--threshold", flags->threshold, "Label - below this probability")
+      ->check(ProbabilityFlag());
   command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
   command->add_flag("--plain-text", flags->plain_text, "Special tokens typed in a text, such as [MASK], are text");
   command->add_flag("--json", flags->json, "One JSON object per text");

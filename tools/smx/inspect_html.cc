@@ -170,8 +170,9 @@ std::string InspectionHtml(const ordered_json& report) {
   html +=
       Table(card, {"description", "licence", "language", "training_data", "accuracy", "tool_version", "source_sha256"});
   html += "<h2>Model</h2><div class=columns>";
-  html += Table(report, {"model", "weight_type", "task", "num_classes", "padding", "routing_group", "vocab_size",
-                         "max_seq_len", "d_emb", "d_model", "d_ff", "num_heads", "isa", "backend", "verified"});
+  html += Table(report,
+                {"model", "weight_type", "task", "num_classes", "temperature", "padding", "routing_group", "vocab_size",
+                 "max_seq_len", "d_emb", "d_model", "d_ff", "num_heads", "isa", "backend", "verified"});
   html +=
       Table(report["experts"], {"num_experts", "expert_d_ff", "capacity_factor", "min_expert_capacity", "router_type"});
   html += LayersPicture(report["layers"]) + "</div>";

@@ -27,6 +27,7 @@ void AddConfig(const Model& model, ordered_json* report) {
   r["weight_type"] = info.weight_type;
   r["task"] = info.is_regression ? "regression" : "classification";
   r["num_classes"] = info.num_classes;
+  r["temperature"] = info.temperature;
   r["padding"] = info.masked_padding ? "masked" : "reference";
   r["routing_group"] = info.batch_routing_group ? "batch" : "sequence";
   r["vocab_size"] = info.vocab_size;

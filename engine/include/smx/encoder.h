@@ -21,7 +21,7 @@ class EncoderState;
 struct EncoderOutput {
   Span<float> hidden;  ///< [B, n, d_model], after the last layer norm; 0 in dead rows: pads behind the last real token
   Span<float> pooled;  ///< [B, d_model]
-  Span<float> logits;  ///< [B, num_classes], raw: no softmax
+  Span<float> logits;  ///< [B, num_classes], raw: neither temperature nor softmax
 };
 
 /// Encodes tokenised texts into hidden states, a pooled vector and logits.

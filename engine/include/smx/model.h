@@ -50,6 +50,7 @@ struct ModelInfo {
   size_t num_classes;
   int32_t pad_id;
   bool is_regression;
+  double temperature;        ///< Classifier: probabilities are softmax(logits / temperature). Regression: 1.
   bool masked_padding;       ///< Else the reference's padding to max_seq_len.
   bool batch_routing_group;  ///< Else each text is a routing group of its own.
   bool has_tokenizer;

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "base/log.h"
+#include "file_format.h"
 #include "model/check.h"
 
 namespace smx {
@@ -83,6 +84,19 @@ Status CheckKinds(const schema::Config& c, const Log& log) {
   return Status::kOk;
 }
 
+Status CheckTemperature(const schema::Config& c, const Log& log) {
+  const double temperature = c.temperature();
+  if (!(temperature >= schema::kMinTemperature && temperature <= schema::kMaxTemperature)) {
+    return Fail(log, Status::kInvalidModel, "config: temperature %.17g, must be %g..%g", temperature,
+                schema::kMinTemperature, schema::kMaxTemperature);
+  }
+  if (c.task() == schema::TaskKind_REGRESSION && temperature != 1) {
+    return Fail(log, Status::kInvalidModel, "config: temperature %.17g with task REGRESSION, must be 1: no probability",
+                temperature);
+  }
+  return Status::kOk;
+}
+
 Status CheckLayers(const schema::Config& c, const Log& log, ModelConfig* config) {
   SMX_TRY(config->layers.Allocate(c.layers()->size()));
   bool any_experts = false;
@@ -135,6 +149,7 @@ Status CheckConfig(const schema::Model& model, const Log& log, ModelConfig* conf
   const schema::Config& c = *model.config();
   SMX_TRY(CheckSizes(c, log));
   SMX_TRY(CheckKinds(c, log));
+  SMX_TRY(CheckTemperature(c, log));
   SMX_TRY(CheckLayers(c, log, config));
   if (c.experts() != nullptr) SMX_TRY(CheckExperts(*c.experts(), log, &config->moe));
   const uint32_t num_labels = model.labels() == nullptr ? 0 : model.labels()->size();
@@ -154,6 +169,7 @@ Status CheckConfig(const schema::Model& model, const Log& log, ModelConfig* conf
   config->masked_padding = c.padding() == schema::Padding_MASKED;
   config->batch_routing_group = c.routing_group() == schema::RoutingGroup_BATCH;
   config->is_regression = c.task() == schema::TaskKind_REGRESSION;
+  config->temperature = c.temperature();
   return Status::kOk;
 }
 

@@ -43,6 +43,7 @@ struct ModelConfig {
   bool masked_padding = false;
   bool batch_routing_group = false;
   bool is_regression = false;
+  double temperature = 1;
   FixedArray<LayerConfig> layers;
   MoeConfig moe;
 

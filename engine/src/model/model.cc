@@ -43,6 +43,7 @@ ModelInfo InfoOf(const ModelData& data) {
   info.num_classes = c.num_classes;
   info.pad_id = c.pad_id;
   info.is_regression = c.is_regression;
+  info.temperature = c.temperature;
   info.masked_padding = c.masked_padding;
   info.batch_routing_group = c.batch_routing_group;
   info.has_tokenizer = data.has_tokenizer;
