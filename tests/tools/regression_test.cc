@@ -141,9 +141,13 @@ TEST_CASE("regression: values that come out as labelled correlate fully, one tha
   CHECK(SmxJson({"evaluate", model, folder.Write("same.tsv", same), "--json"}).at("pearson") == 0);
 }
 
-TEST_CASE("regression: a label that is no number is exit code 3 with its line; --min-accuracy is for classes") {
+TEST_CASE(
+    "regression: a label that is no number is exit code 3 with its line; --min-accuracy and --precision are for "
+    "classes") {
   const TemporaryFolder folder;
   const std::string model = RegressionModel(folder);
+  const std::string numbers = folder.Write("numbers.tsv", "text\tlabel\nw10\t1\nw11\t2\n");
+  CheckRefused(RunSmx({"evaluate", model, numbers, "--precision", "0.9"}), 2, {"--precision", "regression"});
   for (const char* label : {"high", "", "1.5x", "nan", "inf"}) {
     CAPTURE(label);
     const std::string data = folder.Write("data.tsv", std::string("text\tlabel\nw10\t1\nw11\t") + label + "\n");

@@ -105,9 +105,10 @@ Evaluation Evaluate(const Model& model, const std::string& model_name, const std
   result.count = texts.size();
   result.confusion.assign(labels.size(), std::vector<size_t>(labels.size()));
   const Timing timing = ClassifyAll(model, model_name, texts, options, [&](size_t i, const Prediction& prediction) {
-    result.correct += prediction.class_index == expected[i];
+    const bool is_right = prediction.class_index == expected[i];
+    result.correct += is_right;
     ++result.confusion[expected[i]][prediction.class_index];
-    result.predictions.push_back(prediction.class_index);
+    result.answers.push_back({prediction.probability, is_right});
   });
   result.truncated = timing.truncated;
   result.milliseconds_per_text = timing.milliseconds_per_text;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "confidence.h"
 #include "smx/model.h"
 #include "tsv.h"
 
@@ -19,7 +20,7 @@ struct Evaluation {
   double milliseconds_per_text = 0;            // tokenizer, encoder and softmax; wall time
   size_t truncated = 0;                        // texts longer than the model reads
   std::vector<std::vector<size_t>> confusion;  // [label][prediction]
-  std::vector<size_t> predictions;             // class of each text
+  std::vector<Answer> answers;                 // of each text
 
   double accuracy() const { return count == 0 ? 0 : static_cast<double>(correct) / static_cast<double>(count); }
 };

@@ -122,7 +122,7 @@ void AddClassify(CLI::App* app) {
   command->add_option("--top", flags->top, "How many labels to print, best first")
       ->check(CountFlag(1, 1000000))
       ->capture_default_str();
-  command->add_option("--threshold", flags->threshold, "Label - below this probability")
+  command->add_option("--threshold", flags->threshold, "Label - below this probability; see smx evaluate --precision")
       ->check(ProbabilityFlag());
   command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
   command->add_flag("--plain-text", flags->plain_text, "Special tokens typed in a text, such as [MASK], are text");

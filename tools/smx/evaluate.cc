@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
@@ -18,19 +19,53 @@ struct EvaluateFlags {
   std::string model, data;
   TsvColumns columns;
   size_t threads = 1;
+  std::optional<double> precision;
   bool json = false;
 };
 
-void PrintJson(const Evaluation& result, const std::vector<std::string>& labels) {
-  const ordered_json report = {{"accuracy", result.accuracy()},
-                               {"macro_f1", result.macro_f1},
-                               {"count", result.count},
-                               {"truncated", result.truncated},
-                               {"milliseconds_per_text", result.milliseconds_per_text},
-                               {"isa", IsaName()},
-                               {"labels", labels},
-                               {"confusion", result.confusion}};
+/// What --precision asks for. A threshold that is not there is null, so that `--threshold null` stops a script.
+void AddAbstention(const std::vector<Answer>& answers, double precision, ordered_json* report) {
+  const std::optional<Abstention> least = LeastThreshold(Abstentions(answers), precision);
+  const size_t answered = least ? least->answered : 0;
+  (*report)["threshold"] = least ? ordered_json(least->threshold) : ordered_json();
+  (*report)["answered"] = static_cast<double>(answered) / static_cast<double>(answers.size());
+  (*report)["answered_count"] = answered;
+  (*report)["precision"] = least ? ordered_json(least->precision()) : ordered_json();
+}
+
+void PrintJson(const EvaluateFlags& flags, const Evaluation& result, const std::vector<std::string>& labels) {
+  ordered_json report = {{"accuracy", result.accuracy()},
+                         {"macro_f1", result.macro_f1},
+                         {"expected_calibration_error", CalibrationError(result.answers)}};
+  if (flags.precision) AddAbstention(result.answers, *flags.precision, &report);
+  report["count"] = result.count;
+  report["truncated"] = result.truncated;
+  report["milliseconds_per_text"] = result.milliseconds_per_text;
+  report["isa"] = IsaName();
+  report["labels"] = labels;
+  report["confusion"] = result.confusion;
   std::printf("%s\n", report.dump().c_str());
+}
+
+/// As many digits as bring the same float back from `smx classify --threshold`.
+void PrintAbstention(const std::vector<Answer>& answers, double precision) {
+  const std::vector<Abstention> all = Abstentions(answers);
+  const auto percent_of = [&](size_t part, size_t whole) {
+    return 100 * static_cast<double>(part) / static_cast<double>(whole);
+  };
+  const std::optional<Abstention> least = LeastThreshold(all, precision);
+  if (least) {
+    std::printf("threshold  %.9g: answers %zu texts (%.2f %%), %zu of them right (%.2f %%)\n",
+                static_cast<double>(least->threshold), least->answered, percent_of(least->answered, answers.size()),
+                least->right, percent_of(least->right, least->answered));
+    return;
+  }
+  const Abstention best = MostPrecise(all);
+  std::printf(
+      "threshold  none reaches a precision of %g; %.9g comes closest: answers %zu texts (%.2f %%), %zu of them "
+      "right (%.2f %%)\n",
+      precision, static_cast<double>(best.threshold), best.answered, percent_of(best.answered, answers.size()),
+      best.right, percent_of(best.right, best.answered));
 }
 
 /// The pairs of classes that are taken for each other most often.
@@ -53,10 +88,12 @@ void PrintConfusions(const Evaluation& result, const std::vector<std::string>& l
   }
 }
 
-void PrintReport(const Evaluation& result, const std::vector<std::string>& labels) {
+void PrintReport(const EvaluateFlags& flags, const Evaluation& result, const std::vector<std::string>& labels) {
   std::printf("texts      %zu\n", result.count);
   std::printf("accuracy   %.2f %%\n", 100 * result.accuracy());
   std::printf("macro F1   %.4f\n", result.macro_f1);
+  std::printf("ECE        %.4f (expected calibration error, 15 bins)\n", CalibrationError(result.answers));
+  if (flags.precision) PrintAbstention(result.answers, *flags.precision);
   std::printf("truncated  %zu\n", result.truncated);
   std::printf("time       %.1f us per text, tokenizer included (%s)\n", 1000 * result.milliseconds_per_text, IsaName());
   PrintConfusions(result, labels);
@@ -95,6 +132,9 @@ auto WithProgress(const EvaluateFlags& flags, Function evaluate) {
 
 void RunEvaluate(const EvaluateFlags& flags) {
   const Model model = LoadModel(flags.model);
+  if (flags.precision && model.info().is_regression) {
+    throw Error(ExitCode::kUsage, "--precision is for classes, the model is a regression");
+  }
   const std::vector<LabelledText> texts = ReadTsv(flags.data, flags.columns);
   if (model.info().is_regression) {
     const RegressionEvaluation result = WithProgress(flags, [&](const EvaluateOptions& options) {
@@ -105,9 +145,9 @@ void RunEvaluate(const EvaluateFlags& flags) {
   const Evaluation result = WithProgress(
       flags, [&](const EvaluateOptions& options) { return Evaluate(model, flags.model, texts, flags.data, options); });
   if (flags.json) {
-    PrintJson(result, LabelNames(model));
+    PrintJson(flags, result, LabelNames(model));
   } else {
-    PrintReport(result, LabelNames(model));
+    PrintReport(flags, result, LabelNames(model));
   }
 }
 
@@ -125,12 +165,22 @@ void AddEvaluate(CLI::App* app) {
       ->add_option("--label", flags->columns.label,
                    "Column of the labels: names or class numbers, values of a regression")
       ->capture_default_str();
+  command
+      ->add_option("--precision", flags->precision,
+                   "Find the least --threshold of smx classify at which answers are right at least so often")
+      ->check(ProbabilityFlag());
   command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
   command->add_flag("--json", flags->json,
-                    "accuracy and macro_f1 in 0..1, count, labels, confusion, time; of a regression its errors");
+                    "accuracy, macro_f1 and expected_calibration_error in 0..1, count, labels, confusion, time; with "
+                    "--precision threshold, answered and precision in 0..1; of a regression its errors");
   command->footer(
+      "The threshold that --precision finds is the probability of the least sure text that is answered, 0 when all "
+      "may\n"
+      "be. When none is high enough the report says so, threshold is null in --json, and the exit code is 0 all the\n"
+      "same. Find it on texts that the model was not trained on.\n"
       "Examples:\n"
       "  smx evaluate model.smx test.tsv\n"
+      "  smx evaluate model.smx held_out.tsv --precision 0.95\n"
       "  smx evaluate model.smx rte.tsv --text premise --text-pair hypothesis --json");
   command->callback([flags] { RunEvaluate(*flags); });
 }
