@@ -134,7 +134,9 @@ TEST_CASE("concurrency: encoders of one model, created and run on 8 threads at o
                               {"sparse_mixer", WeightsType::kInt8},
                               {"sparse_mixer", WeightsType::kF32},
                               {"shipped", WeightsType::kInt8}};
-  for (const auto& [name, type] : models) {
+  for (const TestModel& test_model : models) {
+    const char* const name = test_model.name;
+    const WeightsType type = test_model.type;
     CAPTURE(name);
     const ModelContent content = ContentOf(name);
     const std::vector<Answer> expected = SerialAnswers(content, type);

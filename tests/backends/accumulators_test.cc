@@ -11,7 +11,6 @@
 #include "backends/product.h"
 
 using smx::DenseMat;
-using smx::Mat;
 using smx::MatF;
 using smx::ProductWeights;
 using smx::RowQuantization;

@@ -9,12 +9,12 @@
 #include "support/models.h"
 #include "support/programs.h"
 
+#if defined(SMX_EMULATOR) && SMX_WITH_XNNPACK
+
 using smx::tests::RunQuantize;
 using smx::tests::RunSmx;
 using smx::tests::SmxJson;
 using smx::tests::TemporaryFolder;
-
-#if defined(SMX_EMULATOR) && SMX_WITH_XNNPACK
 
 namespace {
 

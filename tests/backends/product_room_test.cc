@@ -22,7 +22,6 @@ using smx::ProductInput;
 using smx::ProductInputRoom;
 using smx::ProductWeights;
 using smx::RowQuantization;
-using smx::Span;
 using smx::Status;
 using smx::WeightType;
 using smx::tests::GuardedBytes;

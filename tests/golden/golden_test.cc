@@ -68,7 +68,9 @@ namespace {
 void CheckF32(const std::string& name) {
   CAPTURE(name);
   const ArrayMap found = RunGolden(name, {"--type", "f32", "--routing-group", "batch"});
-  for (const auto& [array_name, array] : ReadSafetensors(GoldenIo(name))) {
+  for (const auto& entry : ReadSafetensors(GoldenIo(name))) {
+    const auto& array_name = entry.first;
+    const auto& array = entry.second;
     if (array_name == "input_ids" || array_name == "type_ids") continue;
     CAPTURE(array_name);
     REQUIRE(found.count(array_name) == 1);
@@ -128,7 +130,9 @@ TEST_CASE("golden int8: two threads give the same bits as one") {
     CAPTURE(name);
     const ArrayMap one = RunInt8(name, "1");
     const ArrayMap two = RunInt8(name, "2");
-    for (const auto& [array_name, array] : one) {
+    for (const auto& entry : one) {
+      const auto& array_name = entry.first;
+      const auto& array = entry.second;
       CAPTURE(array_name);
       CHECK(two.at(array_name).bytes == array.bytes);
     }

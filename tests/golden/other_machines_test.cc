@@ -60,7 +60,9 @@ TEST_CASE("golden int8: every machine has the logits of x86, as far as its exp a
   const ArrayMap expected = smx::tools::ReadSafetensors(kKept);
   const ArrayMap found = AllLogits();
   REQUIRE(found.size() == expected.size());
-  for (const auto& [name, array] : found) {
+  for (const auto& entry : found) {
+    const auto& name = entry.first;
+    const auto& array = entry.second;
     const double difference = LargestDifference(array, expected.at(name));
     CAPTURE(name);
     CHECK(difference <= smx::tests::kInt8OtherMachines);

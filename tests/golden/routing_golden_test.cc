@@ -89,7 +89,9 @@ void CheckOneByOne(const std::string& file, const ArrayMap& found) {
   const ArrayMap expected = ReadSafetensors(GoldenFolder("batch_routing") + "/" + file);
   const size_t texts = found.at("logits").shape[0];
   size_t num_compared = 0;
-  for (const auto& [name, array] : expected) {
+  for (const auto& entry : expected) {
+    const auto& name = entry.first;
+    const auto& array = entry.second;
     if (IsInput(name)) continue;
     CAPTURE(name);
     const size_t text = static_cast<size_t>(name.at(4) - '0');  // seq_R/...
@@ -112,7 +114,9 @@ TEST_CASE(
     const ArrayMap expected = ReadSafetensors(GoldenFolder(name) + "/io.safetensors");
     const ArrayMap found = RunGolden(name, {"--type", "f32", "--routing-group", "batch", "--router-type", "bfloat16"});
     size_t num_different = 0;
-    for (const auto& [array_name, array] : expected) {
+    for (const auto& entry : expected) {
+      const auto& array_name = entry.first;
+      const auto& array = entry.second;
       if (IsInput(array_name)) continue;
       CAPTURE(array_name);
       const Array& ours = found.at(array_name);

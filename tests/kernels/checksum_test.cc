@@ -11,7 +11,6 @@
 #include "kernels/product.h"
 
 using smx::DenseMat;
-using smx::Mat;
 using smx::ProductWeights;
 using smx::RowQuantization;
 using smx::WeightType;

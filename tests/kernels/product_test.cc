@@ -10,7 +10,6 @@
 
 using smx::ConstMatF;
 using smx::DenseMat;
-using smx::Mat;
 using smx::ProductWeights;
 using smx::RowQuantization;
 using smx::WeightType;

@@ -12,7 +12,6 @@
 #include "support/random_model.h"
 #include "support/session.h"
 
-using smx::Options;
 using smx::PlannedBuffer;
 using smx::Span;
 using smx::tests::ArenaBytesOf;

@@ -12,7 +12,6 @@
 
 using smx::Classifier;
 using smx::Encoder;
-using smx::Model;
 using smx::Options;
 using smx::Prediction;
 using smx::Status;

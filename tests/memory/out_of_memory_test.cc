@@ -19,7 +19,6 @@ using smx::tests::RunTinySession;
 using smx::tests::TinyResult;
 using smx::tests::TinySource;
 using smx::tools::AlignedBytes;
-using smx::tools::ModelContent;
 using smx::tools::SerializeModel;
 using smx::tools::WeightsType;
 

@@ -149,9 +149,9 @@ TEST_CASE("tokenizer: of a pair the longer text loses first, as the library has 
 }
 
 TEST_CASE("tokenizer: an empty pair is a pair, an absent one is none") {
-  CHECK(LetterTokenizer().Tokenize("a", std::string_view("", 0)).ids == std::vector<int32_t>{2, 5, 3, 3});
+  CHECK(LetterTokenizer().Tokenize("a", std::string_view("")).ids == std::vector<int32_t>{2, 5, 3, 3});
   CHECK(LetterTokenizer().Tokenize("a", {}).ids == std::vector<int32_t>{2, 5, 3});
-  CHECK(LetterTokenizer().Tokenize("a", std::string_view("", 0)).type_ids == std::vector<int32_t>{0, 0, 0, 1});
+  CHECK(LetterTokenizer().Tokenize("a", std::string_view("")).type_ids == std::vector<int32_t>{0, 0, 0, 1});
   CHECK(LetterTokenizer().Tokenize({}, {}).ids == std::vector<int32_t>{2, 3});
 }
 

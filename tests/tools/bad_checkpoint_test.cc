@@ -13,7 +13,6 @@
 using nlohmann::json;
 using smx::tests::CheckRefused;
 using smx::tests::GoldenFolder;
-using smx::tests::Holds;
 using smx::tests::ReadConfig;
 using smx::tests::ReadFile;
 using smx::tests::RunQuantize;
@@ -45,7 +44,7 @@ void CheckArraysRefused(Change change, std::vector<std::string> words) {
   const TemporaryFolder folder;
   ArrayMap arrays = ReadSafetensors(Golden("linear"));
   change(&arrays);
-  words.push_back("bad.safetensors");
+  words.emplace_back("bad.safetensors");
   CheckQuantizeRefused(
       {WriteArrays(folder, "bad.safetensors", arrays), "--config", GoldenFolder("linear") + "/config.json"}, 3, words);
 }

@@ -19,7 +19,6 @@ using smx::tests::RunQuantize;
 using smx::tests::ShippedFolder;
 using smx::tests::ShippedModel;
 using smx::tests::SmxJson;
-using smx::tests::Split;
 using smx::tests::SplitLines;
 using smx::tests::TemporaryFolder;
 

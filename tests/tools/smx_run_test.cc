@@ -13,7 +13,6 @@ using smx::tests::CheckRefused;
 using smx::tests::GoldenIo;
 using smx::tests::GoldenModel;
 using smx::tests::Holds;
-using smx::tests::ProcessResult;
 using smx::tests::ReadFile;
 using smx::tests::RunSmx;
 using smx::tests::SmxOut;
