@@ -1,35 +1,22 @@
 #!/usr/bin/env python3
-"""Accuracy and macro F1 of a model folder on a table of labelled texts, in float32.
+"""Measures a model folder on a table of labelled texts, in float32 and in the engine's int8 arithmetic.
+
+Of classes: accuracy, macro F1 and cross entropy; of a regression: correlation and root mean square error.
 
 Example:
   python3 tools/train/evaluate.py examples/models/banking77 examples/models/banking77/test.tsv
 """
 import argparse
+import json
 import sys
 
-import torch
-from safetensors import SafetensorError
-
-import data
-import export
-import text as text_tools
-
-
-def predict(model, sequences, batch_size=64):
-    """Logits [number of sequences, n_classes] in the order of `sequences`."""
-    logits = torch.zeros(len(sequences), model.config.n_classes)
-    training = model.training
-    model.eval()
-    with torch.no_grad():
-        for batch in data.batches_by_length(sequences, batch_size):
-            ids = data.pad([sequences[index] for index in batch], model.config)
-            logits[batch] = model(ids, torch.zeros_like(ids))
-    model.train(training)
-    return logits
-
-
-def accuracy(model, sequences, classes):
-    return float((predict(model, sequences).argmax(1) == torch.tensor(classes)).float().mean())
+import results
+from errors import TrainError
+from mixer import export
+from problem import Classes, Numbers
+from student import Samples
+from texts import table
+from texts import text as text_tools
 
 
 def macro_f1(predicted, classes):
@@ -42,37 +29,41 @@ def macro_f1(predicted, classes):
     return total / len(occurring)
 
 
-def evaluate_folder(folder, path, text_column, label_column):
-    """A dict: accuracy, macro_f1, count of texts, and how many of them were cut to max_seq_length."""
+def evaluate_folder(folder, path, columns):
+    """A dict: count of texts, how many were cut, and what was measured by arithmetic."""
     model, pieces, labels = export.load_model(folder)
-    texts, names = data.read_table(path, text_column, label_column)
-    words = text_tools.encode_words(text_tools.make_tokenizer(pieces), texts)
-    length = model.config.max_seq_length
-    cut = sum(sum(map(len, text)) + 2 > length for text in words)
-    sequences = [text_tools.frame(text, pieces, length) for text in words]
-    classes = data.class_numbers(names, labels)
-    predicted = predict(model, sequences).argmax(1).tolist()
-    right = sum(p == c for p, c in zip(predicted, classes))
-    return {"accuracy": right / len(texts), "macro_f1": macro_f1(predicted, classes),
-            "count": len(texts), "cut": cut}
-
-
-def summary(result):
-    return (f"accuracy {result['accuracy']:.4f}, macro F1 {result['macro_f1']:.4f} "
-            f"on {result['count']} texts, {result['cut']} of them cut")
+    rows = table.read_table(path, columns)
+    if model.config.is_regression:
+        values = table.label_values(path, rows)
+        problem, numbers = Numbers(values), values
+    else:
+        problem, numbers = Classes(labels), table.class_numbers(path, rows, labels)
+    samples = Samples([(row.text, row.pair) for row in rows], problem.targets(numbers))
+    framer = text_tools.framer_of(pieces, model.config.max_seq_length)
+    framed = framer.frame(samples.texts)
+    result = {"count": len(rows), "cut": framer.num_cut}
+    for name, int8 in (("float32", False), ("int8", True)):
+        outputs = results.outputs_of(model, framed, int8)
+        result[name] = problem.measure(problem.fold(outputs), samples.targets)
+        if not problem.is_regression:
+            result[name]["macro_f1"] = macro_f1(outputs.argmax(1).tolist(), numbers)
+    return result
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", help="model.safetensors, config.json and vocab.txt")
-    parser.add_argument("data", help=".csv or .tsv with a header line")
-    parser.add_argument("--text", default="text", help="column of the text")
-    parser.add_argument("--label", default="label", help="column of the label's name")
+    parser.add_argument("data", help=".csv, or a table of tabs with a header line; perhaps .gz")
+    parser.add_argument("--text", default="text", metavar="COLUMN")
+    parser.add_argument("--text-pair", metavar="COLUMN")
+    parser.add_argument("--label", default="label", metavar="COLUMN")
     args = parser.parse_args()
     try:
-        print(summary(evaluate_folder(args.folder, args.data, args.text, args.label)))
-    except (OSError, ValueError, SafetensorError) as error:
-        sys.exit(f"evaluate.py: {error}")
+        columns = table.Columns(args.text, args.label, args.text_pair)
+        print(json.dumps(evaluate_folder(args.folder, args.data, columns), indent=1))
+    except (TrainError, OSError) as error:
+        print(f"evaluate.py: {error}", file=sys.stderr)
+        sys.exit(getattr(error, "exit_code", 3))
 
 
 if __name__ == "__main__":

@@ -1,196 +1,192 @@
 #!/usr/bin/env python3
-"""Trains a Sparse Mixer text classifier from scratch and writes the folder that smx-quantize reads.
-
-Examples:
-  # Any table of labelled texts; 1,000 of them are held out to choose settings by.
-  python3 tools/train/train.py data.tsv -o model --hold-out 1000 --epochs 20
-
-  # All texts, with a test set that is looked at once, after the weights are rounded to float16.
-  python3 tools/train/train.py train.csv -o model --label category --test test.csv --card card.json
-
-The folder holds model.safetensors (float16), config.json and vocab.txt. The weights are the running average after
-the last epoch; neither the held-out texts nor the test set choose among epochs.
-"""
-import argparse
-import json
-import math
-import random
+"""The trainer's entry point: tables in, a model folder out. Flags and examples: options.py."""
+import hashlib
+import pathlib
 import sys
 import time
 
 import torch
-from torch.nn import functional as F
 
-import data
-import evaluate
-import export
-import text as text_tools
-from config import ModelConfig
-from initial import initial_weights
-from model import SparseMixer, parameter_shapes
+import options
+import results
+import student
+from errors import TrainError
+from mixer import export
+from mixer import initial
+from mixer.config import ModelConfig
+from mixer.model import SparseMixer, parameter_shapes
+from problem import Classes, Numbers
+from teaching import teacher as teacher_tools
+from texts import table
+from texts import text as text_tools
+from training.loop import Run
+from training.processes import Processes
+from training.progress import say
+from training.work import Store
 
-
-def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = parser.add_argument
-    add("data", help="training texts: .csv, or .tsv with a header line")
-    add("-o", "--output", required=True, metavar="FOLDER")
-    add("--text", default="text", help="column of the text")
-    add("--label", default="label", help="column of the label's name")
-    add("--labels", metavar="FILE", help="label names in class order (default: sorted)")
-    add("--test", metavar="FILE", help="looked at once, at the end")
-    add("--card", metavar="FILE", help="JSON object: the model card's fields except accuracy")
-    add("--config", metavar="FILE", help="JSON object: fields of the model's configuration")
-    add("--vocab", metavar="FILE", help="use this vocab.txt (default: train one; two runs may break ties differently, "
-        "so repeat a run with the vocab.txt of the first)")
-    add("--vocab-size", type=int, default=4000)
-    add("--hold-out", type=int, default=0, metavar="N", help="training texts kept back to measure on")
-    add("--epochs", type=int, default=40)
-    add("--batch-size", type=int, default=64)
-    add("--learning-rate", type=float, default=1e-3)
-    add("--weight-decay", type=float, default=0.05)
-    add("--label-smoothing", type=float, default=0.1)
-    add("--average", type=float, default=0.998, help="decay of the running average of the weights")
-    for rate, default in (("splice", 0.2), ("swap", 0.2), ("drop", 0.1), ("mask", 0.1)):
-        add(f"--{rate}", type=float, default=default, help="augmentation rate")
-    add("--seed", type=int, default=1)
-    add("--threads", type=int, default=2)
-    return parser.parse_args()
+# Of a word embedding at the start, about as the teacher's; the position's and the type's are smaller.
+EMBEDDING_SIZE = 0.05
 
 
-def read_data(args):
-    """Training set, held-out set (or None), pieces and labels."""
-    texts, names = data.read_table(args.data, args.text, args.label)
-    labels = data.read_labels(args.labels) if args.labels else sorted(set(names))
-    pieces = (text_tools.read_vocabulary(args.vocab) if args.vocab
-              else text_tools.train_vocabulary(texts, args.vocab_size))
-    classes = data.class_numbers(names, labels)
-    if not 0 <= args.hold_out < len(texts):
-        raise ValueError(f"--hold-out {args.hold_out}: the table has {len(texts)} texts")
-    words = text_tools.encode_words(text_tools.make_tokenizer(pieces), texts)
-    order = list(range(len(texts)))
-    random.Random(args.seed).shuffle(order)
-
-    def subset(indices):
-        return [words[index] for index in indices], [classes[index] for index in indices]
-
-    held_out = subset(order[:args.hold_out]) if args.hold_out else None
-    return subset(order[args.hold_out:]), held_out, pieces, labels
+def sha256(path):
+    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 
-def make_model(args, pieces, labels):
-    fields = {"padding": "masked"}
-    if args.config:
-        with open(args.config, encoding="utf-8") as file:
-            fields.update(json.load(file))
-    config = ModelConfig.from_dict({**fields, "vocab_size": len(pieces), "n_classes": len(labels),
-                                    "pad_id": pieces.index(text_tools.PAD)})
-    model = SparseMixer(config)
-    model.load_weights(initial_weights(parameter_shapes(config), args.seed))
+def columns_of(args):
+    return table.Columns(args.text, args.label, args.text_pair)
+
+
+def make_problem(args, rows):
+    if args.regression:
+        return Numbers(table.label_values(args.data, rows))
+    labels = table.class_labels(args.data, rows)
+    return Classes(table.read_labels(args.labels) if args.labels else labels)
+
+
+def samples_of(args, problem, path, rows):
+    numbers = (table.label_values(path, rows) if problem.is_regression
+               else table.class_numbers(path, rows, problem.labels))
+    return student.Samples([(row.text, row.pair) for row in rows], problem.targets(numbers))
+
+
+def read_samples(args):
+    """(problem, training samples, held-out samples or None, test samples or None)."""
+    rows = table.read_table(args.data, columns_of(args))
+    problem = make_problem(args, rows)
+    wanted = args.hold_out
+    if wanted is None:
+        wanted = min(options.HELD_OUT_SHARE, options.MOST_HELD_OUT / len(rows))
+    kept, held = table.hold_out(rows, wanted, args.data_seed, by_label=not problem.is_regression)
+    samples, held_out = (samples_of(args, problem, args.data, [rows[index] for index in part]) for part in (kept, held))
+    test = args.test and samples_of(args, problem, args.test, table.read_table(args.test, columns_of(args)))
+    say(f"{len(samples):,} texts to learn from, {len(held_out):,} held out"
+        + (f", {problem.num_outputs} classes" if problem.labels else ""))
+    return problem, samples, held_out if held else None, test or None
+
+
+def plain_texts(samples):
+    return [text for both in samples.texts for text in both if text is not None]
+
+
+def choose_pieces(args, samples):
+    """The student's pieces in id order."""
+    if args.vocabulary not in ("auto", "teacher", "data"):
+        return text_tools.read_vocabulary(args.vocabulary)
+    if args.vocabulary == "data" or args.teacher_folder is None:
+        return text_tools.train_vocabulary(plain_texts(samples), args.vocab_size)
+    tokenizer, pieces = text_tools.teacher_tokenizer(args.teacher_folder)
+    kept = text_tools.trim_vocabulary(pieces, tokenizer, plain_texts(samples), args.vocab_size)
+    return [pieces[index] for index in kept]
+
+
+def teacher_rows(args, bert, pieces):
+    """[pieces, D]: the teacher's embedding of each piece; of one that it lacks, the mean over the pieces it has for
+    it."""
+    tokenizer, theirs = text_tools.teacher_tokenizer(args.teacher_folder)
+    place = {piece: index for index, piece in enumerate(theirs)}
+    word = bert.word.weight.detach().cpu()
+
+    def row(piece):
+        if piece in place:
+            return word[place[piece]]
+        ids = tokenizer.encode(piece.removeprefix(text_tools.PREFIX), add_special_tokens=False).ids
+        return word[ids].mean(0) if ids else torch.zeros(word.shape[1])
+
+    return torch.stack([row(piece) for piece in pieces])
+
+
+def learn_from_teacher(args, problem, samples, held_out, run):
+    """(the teacher's encoder or None, copies, soft labels)."""
+    if args.teacher_folder is None:
+        return None, None, None
+    if not args.soft_labels:
+        return teacher_tools.load_bert(args.teacher_folder), None, None
+    names = ("text", "text_pair", "label", "regression", "hold_out", "data_seed", "max_length", "label_smoothing",
+             "teacher_epochs", "teacher_batch_size", "teacher_learning_rate")
+    settings = {name: getattr(args, name) for name in names}
+    settings.update(data=args.data_sha256, labels=problem.labels, teacher=args.teacher_sha256)
+    model = teacher_tools.fine_tuned(
+        args.teacher_folder, problem, (samples.texts, samples.targets),
+        held_out and (held_out.texts, held_out.targets), args, Store(args.work, "teacher", settings, run))
+    copies = student.make_copies(samples, args, is_labelled_anew=True, seed=args.data_seed)
+    for name in ("augmented", "splice", "swap", "drop", "mask"):
+        settings[name] = getattr(args, name)
+    soft = teacher_tools.soft_labels(model, samples.texts + [text for _, text in copies], args,
+                                     Store(args.work, "soft-labels", settings, run))
+    return model.bert, copies, soft
+
+
+def make_model(args, problem, pieces, bert):
+    fields = {**options.model_fields(args), "vocab_size": len(pieces), "n_classes": problem.num_outputs,
+              "is_regression": problem.is_regression, "pad_id": pieces.index(text_tools.PAD)}
+    model = SparseMixer(ModelConfig.from_dict(fields))
+    weights = initial.initial_weights(parameter_shapes(model.config), args.seed)
+    if bert is not None and args.embeddings == "teacher":
+        rows = teacher_rows(args, bert, pieces)
+        reduced = initial.reduced_embeddings(rows, model.config.d_emb, EMBEDDING_SIZE)
+        weights["encoder/embedder/word/embedding"] = reduced
+    model.load_weights(weights)
     return model
 
 
-def make_optimizer(model, args, num_steps):
-    """AdamW, decay on kernels only; learning rate: linear warm-up over 5 % of the steps, then half a cosine."""
-    kernels = [w for name, w in model.weights.items() if name.endswith("kernel")]
-    others = [w for name, w in model.weights.items() if not name.endswith("kernel")]
-    optimizer = torch.optim.AdamW(
-        [{"params": kernels, "weight_decay": args.weight_decay}, {"params": others, "weight_decay": 0.0}],
-        lr=args.learning_rate, betas=(0.9, 0.98))
-    warm_up = max(1, num_steps // 20)
-
-    def factor(step):
-        if step < warm_up:
-            return (step + 1) / warm_up
-        return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, num_steps - warm_up)))
-
-    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-
-
-class Average:
-    """Running average of the weights; its own first steps are weighted down (as Adam's moments are)."""
-
-    def __init__(self, model, decay):
-        self.model, self.decay, self.steps = model, decay, 0
-        self.weights = {name: w.detach().clone() for name, w in model.weights.items()}
-
-    def update(self):
-        self.steps += 1
-        decay = min(self.decay, self.steps / (self.steps + 9))
-        for name, w in self.model.weights.items():
-            self.weights[name].lerp_(w.detach(), 1 - decay)
-
-    def as_model(self):
-        averaged = SparseMixer(self.model.config).eval()
-        averaged.load_weights(self.weights)
-        return averaged
-
-
-def train(model, dataset, held_out, args):
-    """Returns the averaged model."""
-    rng = random.Random(args.seed)
-    rates = {name: getattr(args, name) for name in ("splice", "swap", "drop", "mask")}
-    steps_per_epoch = len(data.batches_by_length(dataset.words, args.batch_size, rng))
-    optimizer, schedule = make_optimizer(model, args, args.epochs * steps_per_epoch)
-    average, start = Average(model, args.average), time.monotonic()
-    classes = torch.tensor(dataset.classes)
-    for epoch in range(args.epochs):
-        model.train()
-        loss_sum = 0.0
-        sequences = dataset.augmented(rates, rng)
-        for batch in data.batches_by_length(sequences, args.batch_size, rng):
-            ids = data.pad([sequences[index] for index in batch], model.config)
-            loss = F.cross_entropy(model(ids, torch.zeros_like(ids)), classes[batch],
-                                   label_smoothing=args.label_smoothing)
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            average.update()
-            loss_sum += float(loss) * len(batch)
-        line = f"epoch {epoch + 1}/{args.epochs} loss {loss_sum / len(dataset):.4f}"
-        if held_out and ((epoch + 1) % 5 == 0 or epoch + 1 == args.epochs):
-            value = evaluate.accuracy(average.as_model(), held_out.plain(), held_out.classes)
-            line += f" held-out accuracy {value:.4f}"
-        print(f"{line} {time.monotonic() - start:.0f} s", flush=True)
-    return average.as_model()
-
-
-def write_results(args, model, pieces, labels):
-    """Writes the folder; with a test set, measures the written weights and states it in the card."""
-    card = {"name": "", "licence": "", "language": "", "training_data": "", "accuracy": "not measured",
-            "description": ""}
-    if args.card:
-        with open(args.card, encoding="utf-8") as file:
-            card.update(json.load(file))
-    export.save_model(args.output, model.weights, model.config, pieces, labels, card)
-    if args.test:
-        result = evaluate.evaluate_folder(args.output, args.test, args.text, args.label)
-        card["accuracy"] = (f"{100 * result['accuracy']:.2f} % of {result['count']:,} test texts, "
-                            f"macro F1 {100 * result['macro_f1']:.2f} %, float32")
-        export.write_config(args.output, model.config, labels, card)
-        print(f"test set: {evaluate.summary(result)}")
-    print(f"{sum(w.numel() for w in model.weights.values()):,} parameters in {args.output}")
+def lost_ingredients(args):
+    """What the recipe has and this run has not."""
+    missing = [(args.teacher_folder is None, "teacher"), (not args.soft_labels, "soft labels"),
+               (args.embeddings == "random", "the teacher's word embeddings"), (args.augmented == 0, "changed copies"),
+               (args.average == 0, "averaged weights"), (args.int8_epochs == 0, "int8 arithmetic in the last epoch")]
+    return [name for is_missing, name in missing if is_missing]
 
 
 def run(args):
+    start = time.monotonic()
+    options.check(args)
+    export.check_output(args.output)
+    results.read_card(args.card)
+    processes = Processes(args.device)
     torch.set_num_threads(args.threads)
-    torch.manual_seed(args.seed)
-    training, held_out, pieces, labels = read_data(args)
-    model = make_model(args, pieces, labels)
-    length = model.config.max_seq_length
-    dataset = data.Dataset(*training, pieces, length)
-    held_out = held_out and data.Dataset(*held_out, pieces, length)
-    write_results(args, train(model, dataset, held_out, args), pieces, labels)
+    args.work = args.work or f"{str(args.output).rstrip('/')}.work"
+    args.data_sha256 = sha256(args.data)
+    args.max_length = options.model_fields(args).get("max_seq_length", ModelConfig().max_seq_length)
+    problem, samples, held_out, test = read_samples(args)
+    args.teacher_folder = teacher_tools.find_teacher(args.teacher)
+    args.teacher_sha256 = args.teacher_folder and sha256(args.teacher_folder / "model.safetensors")
+    if args.augmented is None:
+        args.augmented = min(options.MOST_COPIES, options.COPIES_PER_TEXT * len(samples))
+
+    stages = Run(processes, args.resume, args.checkpoint_seconds)
+    pieces = choose_pieces(args, samples)
+    bert, copies, soft = learn_from_teacher(args, problem, samples, held_out, stages)
+    model = make_model(args, problem, pieces, bert)
+    framer = text_tools.framer_of(pieces, model.config.max_seq_length)
+    lessons = student.Lessons(samples, framer, args, copies, soft)
+    if lessons.num_cut > len(samples) // 50:
+        say(f"{lessons.num_cut} of {len(samples)} texts are cut to {args.max_length} tokens; see --max-length")
+
+    settings = options.settings(args, config=options.model_fields(args), labels=problem.labels, pieces=len(pieces),
+                                pieces_sha256=hashlib.sha256("\n".join(pieces).encode()).hexdigest())
+    store = Store(args.work, "student", settings, stages)
+    weights, notes = student.train(model, lessons, student.Judge(problem, held_out, framer, args, store), args, store)
+    if processes.is_first:
+        settings.pop("labels")  # config.json has them
+        notes.update(start=start, settings=settings, lost=lost_ingredients(args), num_cut=lessons.num_cut)
+        results.write(args, problem, {"weights": weights, "config": model.config, "pieces": pieces, "framer": framer,
+                                      "held_out": held_out, "test": test}, notes)
+    processes.leave()
 
 
 def main():
-    args = parse_arguments()
+    args = options.make_parser().parse_args()
     try:
         run(args)
-    except (OSError, ValueError) as error:
-        sys.exit(f"train.py: {error}")
+    except TrainError as error:
+        print(f"train.py: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        print(f"train.py: {error}", file=sys.stderr)
+        sys.exit(3)
+    except KeyboardInterrupt:
+        print("train.py: stopped; the same command with --resume goes on", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

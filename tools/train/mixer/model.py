@@ -13,6 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from mixer import fake_quant
+
 LAYER_NORM_EPSILON = 1e-12
 
 
@@ -74,11 +76,16 @@ def _feed_forward_shapes(config, layer):
 
 
 class SparseMixer(nn.Module):
-    """Token ids -> logits. `padding` 'masked' makes an answer a function of the text's own tokens alone."""
+    """Token ids -> logits. `padding` 'masked' makes an answer a function of the text's own tokens alone.
+
+    With `int8` set, the products that the engine does in int8 are rounded as there; router, pooler, head and the
+    inside of attention stay float32.
+    """
 
     def __init__(self, config):
         super().__init__()
         self.config = config
+        self.int8 = False
         self.weights = nn.ParameterDict(
             {name: nn.Parameter(torch.zeros(shape)) for name, shape in parameter_shapes(config).items()})
 
@@ -111,10 +118,10 @@ class SparseMixer(nn.Module):
 
     def _embed(self, input_ids, type_ids):
         name, w = "encoder/embedder", self.weights
-        x = (F.embedding(input_ids, w[f"{name}/word/embedding"])
+        x = (F.embedding(input_ids, self._channels(w[f"{name}/word/embedding"], 0))
              + w[f"{name}/position/embedding"][:, :input_ids.shape[1]]
              + F.embedding(type_ids, w[f"{name}/type/embedding"]))
-        x = self._dense(f"{name}/hidden_mapping_in", self._norm(f"{name}/layer_norm", x))
+        x = self._product(f"{name}/hidden_mapping_in", self._norm(f"{name}/layer_norm", x))
         return self._dropout(x, self.config.dropout_rate)
 
     def _block(self, layer, x, real, observe):
@@ -135,15 +142,22 @@ class SparseMixer(nn.Module):
             x = x * real.unsqueeze(2)
         elif length != self.config.max_seq_length:
             raise ValueError(f"linear mixing of {length} tokens, model has {self.config.max_seq_length}")
-        s = self.weights[f"{name}/input_kernel"][:length, :length]
-        return torch.matmul(s, torch.matmul(x, self.weights[f"{name}/hidden_kernel"]))
+        hidden = torch.matmul(self._rows(x), self._channels(self.weights[f"{name}/hidden_kernel"], 1))
+        s = self._channels(self.weights[f"{name}/input_kernel"], 0)[:length, :length]
+        if not self.int8:
+            return torch.matmul(s, hidden)
+        # The engine multiplies the transposed rows, so a scale belongs to a channel here.
+        return torch.matmul(self._rows(hidden.transpose(1, 2)), s.t()).transpose(1, 2)
 
     def _attention(self, layer, x, real):
         batch, length, d = x.shape
         heads, name, w = self.config.num_heads, f"encoder/attention_{layer}/self", self.weights
 
+        x = self._rows(x)
+
         def split(part):
-            rows = x @ w[f"{name}/{part}/kernel"].reshape(d, d) + w[f"{name}/{part}/bias"].reshape(d)
+            kernel = self._channels(w[f"{name}/{part}/kernel"].reshape(d, d), 1)
+            rows = x @ kernel + w[f"{name}/{part}/bias"].reshape(d)
             return rows.reshape(batch, length, heads, d // heads).transpose(1, 2)
 
         scores = split("query") @ split("key").transpose(2, 3) / math.sqrt(d // heads)
@@ -151,11 +165,12 @@ class SparseMixer(nn.Module):
         scores = scores.masked_fill(~visible, torch.finfo(scores.dtype).min)
         probs = self._dropout(torch.softmax(scores, -1), self.config.mixing_dropout_rate)
         rows = (probs @ split("value")).transpose(1, 2).reshape(batch, length, d)
-        return rows @ w[f"{name}/out/kernel"].reshape(d, d) + w[f"{name}/out/bias"]
+        kernel = self._channels(w[f"{name}/out/kernel"].reshape(d, d), 1)
+        return self._rows(rows) @ kernel + w[f"{name}/out/bias"]
 
     def _feed_forward(self, layer, x):
         name = f"encoder/feed_forward_{layer}"
-        return self._dense(f"{name}/output", gelu(self._dense(f"{name}/intermediate", x)))
+        return self._product(f"{name}/output", gelu(self._product(f"{name}/intermediate", x)))
 
     def _experts(self, layer, x, real, observe):
         """Each expert takes the C tokens of its group that want it most; a token may have 0..E experts."""
@@ -175,28 +190,38 @@ class SparseMixer(nn.Module):
 
     def _choose(self, probs, real):
         """probs [G,T,E], real [G,T] -> index, weight [G,E,C]; a slot beyond its group's capacity weighs 0."""
-        capacity = torch.tensor([self.config.expert_capacity(n) for n in real.sum(1).tolist()])
+        capacity = torch.tensor([self.config.expert_capacity(n) for n in real.sum(1).tolist()], device=probs.device)
         slots = int(capacity.max())
         ranked = probs.masked_fill(~real.unsqueeze(2), -1.0).transpose(1, 2)
         # Stable: of equal probabilities the lower position comes first, as in the reference.
         values, index = ranked.sort(dim=2, descending=True, stable=True)
-        used = torch.arange(slots) < capacity.unsqueeze(1)
+        used = torch.arange(slots, device=probs.device) < capacity.unsqueeze(1)
         return index[:, :, :slots], values[:, :, :slots] * used.unsqueeze(1)
 
     def _apply_experts(self, layer, tokens, index, weight):
         groups, experts, slots = index.shape
         d, name, w = tokens.shape[2], f"encoder/expert_{layer}", self.weights
-        out = torch.zeros_like(tokens)
+        out, tokens = torch.zeros_like(tokens), self._rows(tokens)
         for e in range(experts):
             rows = index[:, e].unsqueeze(2).expand(groups, slots, d)
-            hidden = torch.gather(tokens, 1, rows) @ w[f"{name}/intermediate/kernel"][:, e]
-            hidden = gelu(hidden + w[f"{name}/intermediate/bias"][:, e])
-            result = hidden @ w[f"{name}/output/kernel"][:, e] + w[f"{name}/output/bias"][:, e]
+            hidden = torch.gather(tokens, 1, rows) @ self._channels(w[f"{name}/intermediate/kernel"][:, e], 1)
+            hidden = self._rows(gelu(hidden + w[f"{name}/intermediate/bias"][:, e]))
+            result = hidden @ self._channels(w[f"{name}/output/kernel"][:, e], 1) + w[f"{name}/output/bias"][:, e]
             out = out.scatter_add(1, rows, result * weight[:, e].unsqueeze(2))
         return out
 
     def _dense(self, name, x):
         return x @ self.weights[f"{name}/kernel"] + self.weights[f"{name}/bias"]
+
+    def _product(self, name, x):
+        """A dense layer that the engine does in int8."""
+        return self._rows(x) @ self._channels(self.weights[f"{name}/kernel"], 1) + self.weights[f"{name}/bias"]
+
+    def _rows(self, x):
+        return fake_quant.fake_rows(x) if self.int8 else x
+
+    def _channels(self, weights, axis):
+        return fake_quant.fake_channels(weights, axis) if self.int8 else weights
 
     def _norm(self, name, x):
         return F.layer_norm(x, x.shape[-1:], self.weights[f"{name}/scale"], self.weights[f"{name}/bias"],

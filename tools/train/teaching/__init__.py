@@ -1,0 +1,1 @@
+"""The teacher: a BERT encoder, fine-tuned, and its soft labels."""

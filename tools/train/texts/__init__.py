@@ -1,0 +1,1 @@
+"""From tables of labelled texts to batches of token ids."""

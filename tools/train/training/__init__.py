@@ -1,0 +1,1 @@
+"""The training loop and what carries it: checkpoints, processes, progress."""
