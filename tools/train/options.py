@@ -56,9 +56,8 @@ def _add_files(group):
         f"a number (default: {HELD_OUT_SHARE}, at most {MOST_HELD_OUT:,})")
     add("--test", metavar="FILE", help="looked at once, at the end; chooses nothing")
     add("--card", metavar="FILE", help="JSON object: name, licence, language, training_data, description")
-    add("--work", metavar="FOLDER", help="checkpoints, teacher, soft labels; may be shared by runs on the same data "
-        "(default: OUTPUT.work)")
-    add("--resume", action="store_true", help="go on from the work folder's checkpoint")
+    add("--work", metavar="FOLDER", help="teacher and soft labels, shared by runs that can (default: OUTPUT.work)")
+    add("--resume", action="store_true", help="go on from the checkpoint in OUTPUT.work")
     add("--checkpoint-seconds", type=float, default=60, metavar="S", help="a kill loses less (default: %(default)s)")
 
 

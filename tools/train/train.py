@@ -107,12 +107,13 @@ def learn_from_teacher(args, problem, samples, held_out, run):
     settings.update(data=args.data_sha256, labels=problem.labels, teacher=args.teacher_sha256)
     model = teacher_tools.fine_tuned(
         args.teacher_folder, problem, (samples.texts, samples.targets),
-        held_out and (held_out.texts, held_out.targets), args, Store(args.work, "teacher", settings, run))
+        held_out and (held_out.texts, held_out.targets), args,
+        Store(args.work, "teacher", settings, run, is_shared=True))
     copies = student.make_copies(samples, args, is_labelled_anew=True, seed=args.data_seed)
     for name in ("augmented", "splice", "swap", "drop", "mask"):
         settings[name] = getattr(args, name)
     soft = teacher_tools.soft_labels(model, samples.texts + [text for _, text in copies], args,
-                                     Store(args.work, "soft-labels", settings, run))
+                                     Store(args.work, "soft labels", settings, run, is_shared=True))
     return model.bert, copies, soft
 
 
@@ -144,7 +145,8 @@ def run(args):
     results.read_card(args.card)
     processes = Processes(args.device)
     torch.set_num_threads(args.threads)
-    args.work = args.work or f"{str(args.output).rstrip('/')}.work"
+    checkpoints = f"{str(args.output).rstrip('/')}.work"
+    args.work = args.work or checkpoints
     args.data_sha256 = sha256(args.data)
     args.max_length = options.model_fields(args).get("max_seq_length", ModelConfig().max_seq_length)
     problem, samples, held_out, test = read_samples(args)
@@ -164,7 +166,7 @@ def run(args):
 
     settings = options.settings(args, config=options.model_fields(args), labels=problem.labels, pieces=len(pieces),
                                 pieces_sha256=hashlib.sha256("\n".join(pieces).encode()).hexdigest())
-    store = Store(args.work, "student", settings, stages)
+    store = Store(checkpoints, "student", settings, stages)
     weights, notes = student.train(model, lessons, student.Judge(problem, held_out, framer, args, store), args, store)
     if processes.is_first:
         settings.pop("labels")  # config.json has them

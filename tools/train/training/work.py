@@ -1,4 +1,6 @@
-"""The work folder: what a killed run goes on from, and what a later run need not compute again."""
+"""Work folders: what a killed run goes on from, and what a later run need not compute again."""
+import hashlib
+import json
 import os
 import pathlib
 import pickle
@@ -43,11 +45,13 @@ class Store:
     """One file of the work folder: a stage's state while it runs, or its result once it is there.
 
     settings: all that the result depends on. A finished result is used again whenever they are the same; an unfinished
-    one only with --resume, which refuses others.
+    one only with --resume, which refuses others. A shared store has a file for each settings, so that many runs can
+    use one folder.
     """
 
-    def __init__(self, folder, name, settings, run):
-        self.path = pathlib.Path(folder) / f"{name}.pt"
+    def __init__(self, folder, name, settings, run, is_shared=False):
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+        self.path = pathlib.Path(folder) / (f"{name}-{digest}.pt" if is_shared else f"{name}.pt")
         self.name, self.settings, self.run = name, settings, run
         self.last_saved = time.monotonic()
 

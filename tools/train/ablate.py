@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Trains with each ingredient off and writes a table of what it is worth, by training texts that are held out.
+
+Runs are calls of train.py with the flags after --, one for each ingredient and seed, without early stopping, so that
+the held-out texts choose nothing. A run that is done is not done again, and one that was stopped goes on: the same
+command after a kill continues. The table is rewritten after every run, as ablation.tsv and ablation.md.
+
+Examples:
+  python3 tools/train/ablate.py -o ablation --seeds 1 2 3 -- train.csv --label category --hold-out 1000
+  python3 tools/train/ablate.py -o ablation --only recipe no-teacher -- data.tsv --epochs 4
+  python3 tools/train/ablate.py -o ablation --list
+"""
+import argparse
+import json
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+
+from errors import BadUsage, TrainError
+from options import COPIES_PER_TEXT
+
+# Name -> (what is off, flags of train.py). The flags come after the user's, so they win.
+INGREDIENTS = {
+    "recipe": ("nothing", []),
+    "no-teacher": ("the teacher: hard labels, random embeddings, pieces from the texts", ["--teacher", "none"]),
+    "no-soft-labels": ("soft labels", ["--no-soft-labels"]),
+    "no-teacher-embeddings": ("the teacher's word embeddings", ["--embeddings", "random"]),
+    "pieces-from-texts": ("the teacher's pieces, trimmed", ["--vocabulary", "data"]),
+    "no-copies": ("changed copies, at as many steps", ["--augmented", "0"]),
+    "no-splicing": ("splicing", ["--splice", "0"]),
+    "no-swapping": ("swapping", ["--swap", "0"]),
+    "no-dropping": ("dropping", ["--drop", "0"]),
+    "no-masking": ("masking", ["--mask", "0"]),
+    "no-average": ("averaged weights", ["--average", "0"]),
+    "no-int8-epoch": ("int8 arithmetic in the last epoch", ["--int8-epochs", "0"]),
+    "no-smoothing": ("label smoothing, of the teacher", ["--label-smoothing", "0"]),
+    "hard-labels-too": ("nothing; a quarter of the loss is the labels themselves", ["--hard-weight", "0.25"]),
+    "temperature-1": ("nothing; soft labels at temperature 1", ["--temperature", "1"]),
+    "no-experts": ("experts: dense layers only", ["--config", "{no-experts}"]),
+    "reference-padding": ("masked padding", ["--config", "{reference-padding}"]),
+}
+CONFIGS = {"no-experts": {"num_moe_layers": 0}, "reference-padding": {"padding": "reference"}}
+COLUMNS = ("run", "off", "seeds", "int8", "spread", "float32", "against_recipe", "minutes", "parameters")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("-o", "--output", required=True, metavar="FOLDER")
+    add("--seeds", type=int, nargs="+", default=[1], metavar="N")
+    add("--only", nargs="+", choices=sorted(INGREDIENTS), metavar="RUN", help="these runs (default: all)")
+    add("--list", action="store_true", help="print the runs and end")
+    add("train", nargs=argparse.REMAINDER, help="-- and then what train.py takes, without -o and --work")
+    args = parser.parse_args()
+    args.train = args.train[1:] if args.train[:1] == ["--"] else args.train
+    return args
+
+
+def flags_of(name, folder, train_flags):
+    """The flags of one run; without copies the epochs are as many more as there were copies a text."""
+    flags = []
+    for flag in INGREDIENTS[name][1]:
+        if flag.startswith("{"):
+            config = dict(_given_config(train_flags), **CONFIGS[flag.strip("{}")])
+            path = folder / f"{flag.strip('{}')}.json"
+            path.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+            flag = str(path)
+        flags.append(flag)
+    if name == "no-copies":
+        epochs = train_flags[train_flags.index("--epochs") + 1] if "--epochs" in train_flags else 8
+        flags += ["--epochs", str(int(epochs) * (COPIES_PER_TEXT + 1))]
+    return flags
+
+
+def _given_config(train_flags):
+    if "--config" not in train_flags:
+        return {}
+    path = train_flags[train_flags.index("--config") + 1]
+    try:
+        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadUsage(f"--config {path}: not a JSON object: {error}") from error
+
+
+def run(name, seed, folder, train_flags):
+    """The report of a run: of the model folder if it is there, and made by the same flags; else after training."""
+    output = folder / f"{name}-seed{seed}"
+    said = folder / f"{name}-seed{seed}.flags.json"
+    flags = [*train_flags, *flags_of(name, folder, train_flags), "--patience", "0", "--seed", str(seed)]
+    is_begun = said.exists() and json.loads(said.read_text(encoding="utf-8")) == flags
+    report = output / "training.json"
+    if not (is_begun and report.exists()):
+        said.write_text(json.dumps(flags) + "\n", encoding="utf-8")
+        shutil.rmtree(output, ignore_errors=True)
+        command = [sys.executable, str(pathlib.Path(__file__).with_name("train.py")), *flags, "-o", str(output),
+                   "--work", str(folder / "shared"), *["--resume"] * is_begun]
+        print(f"ablate.py: {name}, seed {seed}; off: {INGREDIENTS[name][0]}", file=sys.stderr, flush=True)
+        code = subprocess.run(command, check=False).returncode
+        if code:
+            raise RunFailed(f"{name}, seed {seed}: train.py ended with exit code {code}", code)
+    return json.loads(report.read_text(encoding="utf-8"))
+
+
+class RunFailed(TrainError):
+    """Ends with the exit code of the run."""
+
+    def __init__(self, words, code):
+        super().__init__(words)
+        self.exit_code = code
+
+
+def quality(report, arithmetic):
+    """In percent: accuracy, or of a regression the correlation."""
+    measured = report["held_out"][arithmetic]
+    return 100 * measured["accuracy" if "accuracy" in measured else "pearson"]
+
+
+def row_of(name, reports, recipe):
+    """One line of the table: means over seeds."""
+    int8 = [quality(report, "int8") for report in reports]
+    mean = statistics.mean(int8)
+    base = statistics.mean(quality(report, "int8") for report in recipe) if recipe else None
+    return {"run": name, "off": INGREDIENTS[name][0], "seeds": len(reports), "int8": f"{mean:.2f}",
+            "spread": f"{max(int8) - min(int8):.2f}",
+            "float32": f"{statistics.mean(quality(report, 'float32') for report in reports):.2f}",
+            "against_recipe": "" if base is None else f"{mean - base:+.2f}",
+            "minutes": f"{statistics.mean(report['seconds'] for report in reports) / 60:.1f}",
+            "parameters": str(reports[0]["parameters"])}
+
+
+def write_table(folder, reports):
+    """ablation.tsv and ablation.md: what is done so far. reports: name -> reports of its seeds."""
+    rows = [[str(value) for value in row_of(name, done, reports.get("recipe")).values()]
+            for name, done in reports.items()]
+    count = next(iter(reports.values()))[0]["held_out"]["count"]
+    (folder / "ablation.tsv").write_text("".join("\t".join(row) + "\n" for row in [COLUMNS, *rows]), encoding="utf-8")
+    lines = [f"Held-out training texts: {count:,}; accuracy, or correlation, in percent: mean of the seeds and spread "
+             "(largest less smallest).", "", "| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    (folder / "ablation.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def run_all(args):
+    folder = pathlib.Path(args.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    for flag in ("-o", "--output", "--work", "--patience", "--seed", "--resume"):
+        if flag in args.train:
+            raise BadUsage(f"{flag} after --: ablate.py sets it itself")
+    names = args.only or list(INGREDIENTS)
+    reports = {}
+    # Seed by seed, so that a first table with all ingredients is there early.
+    for seed in args.seeds:
+        for name in names:
+            report = run(name, seed, folder, args.train)
+            if "held_out" not in report:
+                raise BadUsage("--hold-out 0 after --: the table is of held-out texts")
+            reports.setdefault(name, []).append(report)
+            write_table(folder, reports)
+    print((folder / "ablation.md").read_text(encoding="utf-8"), end="")
+
+
+def main():
+    args = parse_arguments()
+    if args.list:
+        for name, (off, flags) in INGREDIENTS.items():
+            print(f"{name}\toff: {off}\t{' '.join(flags)}")
+        return
+    try:
+        run_all(args)
+    except (TrainError, OSError) as error:
+        print(f"ablate.py: {error}", file=sys.stderr)
+        sys.exit(getattr(error, "exit_code", 5))
+
+
+if __name__ == "__main__":
+    main()
