@@ -93,7 +93,7 @@ def _add_training(group):
     add("--epochs", type=int, default=8)
     add("--patience", type=int, default=3, metavar="N", help="epochs without a better held-out result before the last "
         "one begins; the best is kept. 0: all epochs, the last is kept")
-    add("--batch-size", type=int, default=64)
+    add("--batch-size", type=int, default=128)
     add("--learning-rate", type=float, default=1.5e-3)
     add("--weight-decay", type=float, default=0.05)
     add("--teacher-epochs", type=int, default=5)

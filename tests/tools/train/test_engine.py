@@ -27,7 +27,7 @@ def trained(folder, *arguments, pairs=False):
         arguments += ("--text-pair", "text_pair")
     path = helpers.write_table(folder, rows, header)
     helpers.run_train(path, "-o", f"{folder}/model", "--teacher", "none", "--config", config, "--epochs", 2,
-                      "--augmented", 160, "--vocab-size", 200, *arguments)
+                      "--augmented", 160, "--vocab-size", 200, "--batch-size", 64, *arguments)
     helpers.run_program("smx-quantize", f"{folder}/model/model.safetensors", "-o", f"{folder}/f32.smx", "--type", "f32")
     helpers.run_program("smx-quantize", f"{folder}/model/model.safetensors", "-o", f"{folder}/int8.smx")
     return fresh
@@ -55,8 +55,9 @@ def check_logits(folder, texts):
     assert f32 <= F32_BOUND, f"float32 logits are off by {f32:.1e}"
     int8 = (engine["int8"] - rounded).abs()
     effect = (rounded - exact).abs()
-    # One value that falls to the other side of a half moves logits by a part of what all rounding moves.
-    assert float(int8.median()) < 1e-5 and float(int8.max()) < float(effect.max()) / 2, (int8.max(), effect.max())
+    # Most texts agree to float32's rounding; where a value falls to the other side of a half, logits move by a part of
+    # what all the rounding moves.
+    assert float(int8.median()) < 1e-6 and float(int8.max()) < float(effect.max()), (int8.max(), effect.max())
     return (f"float32 off by {f32:.1e}, int8 by {float(int8.max()):.1e} (median {float(int8.median()):.1e}), "
             f"int8 changes {float(effect.max()):.1e}")
 
@@ -109,7 +110,7 @@ def test_regression_through_smx_evaluate():
         table = helpers.write_table(folder, rows)
         config = helpers.write_config(folder)
         helpers.run_train(table, "-o", f"{folder}/model", "--teacher", "none", "--config", config, "--epochs", 4,
-                          "--regression", "--vocab-size", 200, "--augmented", 480)
+                          "--regression", "--vocab-size", 200, "--augmented", 480, "--batch-size", 64)
         helpers.run_program("smx-quantize", f"{folder}/model/model.safetensors", "-o", f"{folder}/f32.smx", "--type",
                             "f32")
         engine = json.loads(helpers.run_program("smx", "evaluate", f"{folder}/f32.smx", table, "--json"))
