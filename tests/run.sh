@@ -43,10 +43,6 @@ passed=0
 failed=0
 # A program of tests says how many there were; one that ends without a word has crashed, which is a failure too.
 run() {
-  execute "$@"
-  count "$1"
-}
-execute() {
   name=$1
   shift
   echo "run.sh: $name" >&2
@@ -54,6 +50,7 @@ execute() {
   rm -f "$logs/$name.code"
   "$@" > "$logs/$name.log" 2>&1 || code=$?
   echo $code > "$logs/$name.code"
+  count "$name"
 }
 count() {
   name=$1
@@ -84,25 +81,29 @@ if [ $tsan = yes ]; then run concurrency_under_tsan concurrency_under_tsan; fi
 if [ $tidy = yes ]; then run tidy tests/lint/tidy.sh build/host-release; fi
 
 # On ARM: tests of the engine, of tools and of whole programs, of golden models and of the heap; few random models, since
-# an emulator takes tens of times as long. tests/lint looks at sources and at the host's build, and was run there; what
-# programs say of flags and files (tests/tools) is run for one processor of each width.
-arm_programs="smx_engine_tests smx_tools_tests smx_program_tests smx_heap_tests smx_property_tests"
-# Takes presets with a processor of qemu-user each.
-on_arm() {
-  for one in "$@"; do
-    preset=${one%%/*}
-    case $preset in linux-aarch64) qemu=qemu-aarch64 root=arm64 ;; *) qemu=qemu-arm root=armhf ;; esac
-    for program in $arm_programs; do
-      elsewhere="*/lint/*"
-      case $one-$program in
-        */max*-smx_program_tests | */cortex-a53-smx_program_tests) elsewhere="$elsewhere,*/tests/tools/*" ;;
-      esac
-      execute "$(log_name "$one" "$program")" env QEMU_CPU="${one#*/}" SMX_TEST_RANDOM_MODELS=25 \
-        $qemu -L "build/sysroot/$root" "build/$preset/bin/$program" --source-file-exclude="$elsewhere"
-    done
+# an emulator takes tens of times as long. Without dot products (A53, and A15 of 32 bits), with them (A76), with int8 matrix
+# products, too (max; what is behind the comma makes the emulator quick at signing return addresses). tests/lint looks at
+# sources and at the host's build, and was run there; what programs say of flags and files (tests/tools) is run where most
+# is unlike the host, on 32 bits.
+arm_machines="linux-armv7/cortex-a15 linux-aarch64/cortex-a76 linux-aarch64/max,pauth-impdef=on linux-aarch64/cortex-a53"
+arm_programs="smx_program_tests smx_property_tests smx_heap_tests smx_tools_tests smx_engine_tests"
+arm_names() {
+  for program in $arm_programs; do
+    for machine in $arm_machines; do echo "$machine $program"; done
   done
 }
-log_name() { echo "$1-$2" | tr '/,' '__'; }
+# Takes a preset with a processor, and a program; leaves its log and exit code. As many at a time as there are processors.
+# shellcheck disable=SC2016
+on_arm='
+  preset=${1%%/*} name=$(echo "$1-$2" | tr "/," "__") elsewhere="*/lint/*"
+  case $preset in linux-aarch64) qemu=qemu-aarch64 root=arm64 ;; *) qemu=qemu-arm root=armhf ;; esac
+  case $preset-$2 in linux-aarch64-smx_program_tests) elsewhere="$elsewhere,*/tests/tools/*" ;; esac
+  echo "run.sh: $name" >&2
+  code=0
+  env QEMU_CPU="${1#*/}" SMX_TEST_RANDOM_MODELS=25 $qemu -L "build/sysroot/$root" "build/$preset/bin/$2" \
+    --source-file-exclude="$elsewhere" > "build/arm-tests/$name.log" 2>&1 || code=$?
+  echo $code > "build/arm-tests/$name.code"
+'
 if [ $arm = yes ]; then
   # shellcheck disable=SC2086
   build linux-aarch64 --target $arm_programs
@@ -110,18 +111,9 @@ if [ $arm = yes ]; then
   build linux-armv7 --target $arm_programs
   logs=build/arm-tests
   mkdir -p $logs
-  # Without dot products (A53, and A15 of 32 bits), with them (A76), with int8 matrix products, too (max; what is behind
-  # the comma makes the emulator quick at signing return addresses). Two lists, side by side.
-  one_list="linux-aarch64/max,pauth-impdef=on linux-armv7/cortex-a15"
-  other_list="linux-aarch64/cortex-a76 linux-aarch64/cortex-a53"
-  # shellcheck disable=SC2086
-  on_arm $one_list &
-  # shellcheck disable=SC2086
-  on_arm $other_list
-  wait
-  for one in $one_list $other_list; do
-    for program in $arm_programs; do count "$(log_name "$one" "$program")"; done
-  done
+  rm -f $logs/*.code
+  arm_names | xargs -P "$(getconf _NPROCESSORS_ONLN)" -n 2 sh -c "$on_arm" sh
+  for name in $(arm_names | tr '/, ' '__-'); do count "$name"; done
 fi
 
 echo "$passed passed, $failed failed"
