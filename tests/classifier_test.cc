@@ -23,10 +23,11 @@ using smx::tools::WithArena;
 namespace {
 
 constexpr char kText[] = "Where is my new card?";
-constexpr double kTemperatures[] = {0.01, 0.5, 1, 1.37, 2.5, 100};
+constexpr double kTemperatures[] = {0.01, 0.5, 1, 2.5, 100};
 
 ModelContent ShippedWith(double temperature) {
-  ModelContent content = ReadModelFolder(ShippedFolder(), "model.safetensors");
+  static const ModelContent shipped = ReadModelFolder(ShippedFolder(), "model.safetensors");
+  ModelContent content = shipped;
   content.config.temperature = temperature;
   return content;
 }
@@ -87,7 +88,7 @@ ModelContent WithLogits(const std::vector<float>& logits, double temperature) {
 
 TEST_CASE("classifier: probabilities are the softmax of the logits by the temperature") {
   const std::vector<float> logits = Logits(*MemoryModel(ShippedWith(1), WeightsType::kInt8));
-  for (const double temperature : {0.5, 1.0, 1.37, 2.5, 100.0}) {
+  for (const double temperature : {0.5, 1.37, 100.0}) {
     CAPTURE(temperature);
     const Answer answer = Classify(*MemoryModel(ShippedWith(temperature), WeightsType::kInt8));
     const std::vector<double> expected = Softmax(logits, temperature);
