@@ -22,7 +22,6 @@ using smx::Model;
 using smx::Options;
 using smx::Prediction;
 using smx::Result;
-using smx::Span;
 using smx::Status;
 using smx::tests::GoldenFolder;
 using smx::tests::MemoryModel;

@@ -84,7 +84,7 @@ if [ $tidy = yes ]; then run tidy tests/lint/tidy.sh build/host-release; fi
 # an emulator takes tens of times as long. Without dot products (A53, and A15 of 32 bits), with them (A76), with int8 matrix
 # products, too (max; what is behind the comma makes the emulator quick at signing return addresses). tests/lint looks at
 # sources and at the host's build, and was run there; what programs say of flags and files (tests/tools) is run where most
-# is unlike the host, on 32 bits; random models for one processor of each kind of product, of which A15 and A53 are one.
+# is unlike the host, on 32 bits; random models for one processor of each kind of product.
 arm_machines="linux-armv7/cortex-a15 linux-aarch64/cortex-a76 linux-aarch64/max,pauth-impdef=on linux-aarch64/cortex-a53"
 arm_programs="smx_program_tests smx_property_tests smx_heap_tests smx_tools_tests smx_engine_tests"
 arm_names() {
