@@ -92,7 +92,6 @@ std::vector<uint8_t> ReadWhole(const std::string& path) {
     throw Error(ExitCode::kBadInput, path + what + std::strerror(reason));
   };
   const std::unique_ptr<std::FILE, decltype(close)> file(path == "-" ? stdin : std::fopen(path.c_str(), "rb"), close);
-  if (file == nullptr && errno == ENOMEM) throw std::bad_alloc();
   if (file == nullptr) fail(": cannot open: ");
   // Blocks are read as they are; and a buffer that was not read to its end would move the file's position when it is
   // closed, also for another process that has the file from us.
@@ -101,7 +100,6 @@ std::vector<uint8_t> ReadWhole(const std::string& path) {
   uint8_t buffer[1 << 16];
   size_t n;
   while ((n = std::fread(buffer, 1, sizeof(buffer), file.get())) > 0) bytes.insert(bytes.end(), buffer, buffer + n);
-  if (std::ferror(file.get()) != 0 && errno == ENOMEM) throw std::bad_alloc();
   if (std::ferror(file.get()) != 0) fail(": cannot read: ");
   return bytes;
 }
