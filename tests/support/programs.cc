@@ -38,6 +38,22 @@ std::string ModelWithKeys(const TemporaryFolder& folder, const std::string& sour
   return model;
 }
 
+std::vector<Row> ShippedRows(size_t every) {
+  const std::vector<std::string> lines = SplitLines(ReadFile(ShippedFolder() + "/test.tsv"));
+  std::vector<Row> rows;
+  for (size_t i = 1; i < lines.size(); i += every) {
+    const std::vector<std::string> fields = Split(lines[i], '\t');
+    rows.push_back({fields.at(0), fields.at(1)});
+  }
+  return rows;
+}
+
+std::string Tsv(const std::vector<Row>& rows) {
+  std::string tsv = "text\tlabel\n";
+  for (const Row& row : rows) tsv += row.text + "\t" + row.label + "\n";
+  return tsv;
+}
+
 ProcessResult RunSmx(const std::vector<std::string>& arguments, const std::string& input) {
   return RunProgram("smx", arguments, input);
 }

@@ -21,6 +21,16 @@ std::string GoldenModel(const TemporaryFolder& folder, const std::string& name,
 /// `folder` without a word on stderr. Returns its path.
 std::string ModelWithKeys(const TemporaryFolder& folder, const std::string& source, const nlohmann::json& keys);
 
+struct Row {
+  std::string text, label;
+};
+
+/// Every so many texts of the shipped model's test set, which is sorted by class and has 40 of each.
+std::vector<Row> ShippedRows(size_t every);
+
+/// What smx evaluate reads, columns text and label.
+std::string Tsv(const std::vector<Row>& rows);
+
 ProcessResult RunSmx(const std::vector<std::string>& arguments, const std::string& input = "");
 ProcessResult RunQuantize(const std::vector<std::string>& arguments);
 

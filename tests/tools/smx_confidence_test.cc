@@ -12,39 +12,32 @@ using nlohmann::json;
 using smx::tests::CheckRefused;
 using smx::tests::Holds;
 using smx::tests::ModelWithKeys;
-using smx::tests::ReadFile;
+using smx::tests::Row;
 using smx::tests::RunSmx;
 using smx::tests::ShippedFolder;
 using smx::tests::ShippedModel;
+using smx::tests::ShippedRows;
 using smx::tests::SmxJson;
 using smx::tests::SmxJsonLines;
 using smx::tests::SmxOut;
-using smx::tests::Split;
 using smx::tests::SplitLines;
 using smx::tests::TemporaryFolder;
+using smx::tests::Tsv;
 
 namespace {
 
-struct Row {
-  std::string text, label;
-};
-
 /// Texts of every class of the shipped test set, some of them twice: equal texts have equal probabilities.
 std::vector<Row> SomeRows() {
-  const std::vector<std::string> lines = SplitLines(ReadFile(ShippedFolder() + "/test.tsv"));
   std::vector<Row> rows;
-  for (size_t i = 1; i < lines.size(); i += 20) {
-    const std::vector<std::string> fields = Split(lines[i], '\t');
-    rows.push_back({fields.at(0), fields.at(1)});
-    if (i % 3 == 0) rows.push_back(rows.back());
+  for (const Row& row : ShippedRows(20)) {
+    rows.push_back(row);
+    if (rows.size() % 4 == 1) rows.push_back(row);
   }
   return rows;
 }
 
 std::string WriteTsv(const TemporaryFolder& folder, const std::vector<Row>& rows) {
-  std::string tsv = "text\tlabel\n";
-  for (const Row& row : rows) tsv += row.text + "\t" + row.label + "\n";
-  return folder.Write("data.tsv", tsv);
+  return folder.Write("data.tsv", Tsv(rows));
 }
 
 std::vector<json> ClassifyAll(const std::string& model, const std::vector<Row>& rows,

@@ -10,38 +10,18 @@
 using nlohmann::json;
 using smx::tests::CheckRefused;
 using smx::tests::Holds;
+using smx::tests::Row;
 using smx::tests::RunSmx;
 using smx::tests::ShippedFolder;
 using smx::tests::ShippedModel;
+using smx::tests::ShippedRows;
 using smx::tests::SmxJson;
 using smx::tests::SmxJsonLines;
 using smx::tests::SmxOut;
-using smx::tests::Split;
-using smx::tests::SplitLines;
 using smx::tests::TemporaryFolder;
+using smx::tests::Tsv;
 
 namespace {
-
-struct Row {
-  std::string text, label;
-};
-
-/// Every 40th text of the shipped test set, which is sorted by class and has 40 of each.
-std::vector<Row> SomeRows() {
-  const std::vector<std::string> lines = SplitLines(smx::tests::ReadFile(ShippedFolder() + "/test.tsv"));
-  std::vector<Row> rows;
-  for (size_t i = 1; i < lines.size(); i += 40) {
-    const std::vector<std::string> fields = Split(lines[i], '\t');
-    rows.push_back({fields.at(0), fields.at(1)});
-  }
-  return rows;
-}
-
-std::string Tsv(const std::vector<Row>& rows) {
-  std::string tsv = "text\tlabel\n";
-  for (const Row& row : rows) tsv += row.text + "\t" + row.label + "\n";
-  return tsv;
-}
 
 /// The mean of 2 tp / (texts of the class + texts given the class) over the classes that occur at all.
 double MacroF1(const json& confusion) {
@@ -63,7 +43,7 @@ double MacroF1(const json& confusion) {
 
 TEST_CASE("evaluate: accuracy is what classify gives on the same texts") {
   const TemporaryFolder folder;
-  const std::vector<Row> rows = SomeRows();
+  const std::vector<Row> rows = ShippedRows(40);
   std::string texts;
   for (const Row& row : rows) texts += row.text + "\n";
   const std::vector<json> answers = SmxJsonLines({"classify", ShippedModel(), "--json", "--input", "-"}, texts);
@@ -79,7 +59,7 @@ TEST_CASE("evaluate: accuracy is what classify gives on the same texts") {
 
 TEST_CASE("evaluate: --json has every key of the contract, and they agree with one another") {
   const TemporaryFolder folder;
-  const std::vector<Row> rows = SomeRows();
+  const std::vector<Row> rows = ShippedRows(40);
   const json object = SmxJson({"evaluate", ShippedModel(), folder.Write("data.tsv", Tsv(rows)), "--json"});
   CHECK(object.at("labels") == smx::tests::ReadConfig(ShippedFolder())["labels"]);
   const json& confusion = object.at("confusion");
@@ -128,7 +108,7 @@ TEST_CASE("evaluate: --text, --text-pair and --label choose columns; labels may 
 
 TEST_CASE("evaluate: plain output names accuracy, and threads change nothing") {
   const TemporaryFolder folder;
-  std::vector<Row> rows = SomeRows();
+  std::vector<Row> rows = ShippedRows(40);
   rows.resize(40);
   const std::string data = folder.Write("data.tsv", Tsv(rows));
   CHECK(Holds(SmxOut({"evaluate", ShippedModel(), data}), "accuracy"));
