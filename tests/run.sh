@@ -84,24 +84,31 @@ if [ $tidy = yes ]; then run tidy tests/lint/tidy.sh build/host-release; fi
 # an emulator takes tens of times as long. Without dot products (A53, and A15 of 32 bits), with them (A76), with int8 matrix
 # products, too (max; what is behind the comma makes the emulator quick at signing return addresses). tests/lint looks at
 # sources and at the host's build, and was run there; what programs say of flags and files (tests/tools) is run where most
-# is unlike the host, on 32 bits; random models for one processor of each kind of product.
+# is unlike the host, on 32 bits, but for counts over thousands of texts; random models for one processor of each kind of
+# product. The longest come first.
 arm_machines="linux-armv7/cortex-a15 linux-aarch64/cortex-a76 linux-aarch64/max,pauth-impdef=on linux-aarch64/cortex-a53"
 arm_programs="smx_program_tests smx_property_tests smx_heap_tests smx_tools_tests smx_engine_tests"
-arm_names() {
+# Lines of a preset with a processor, a program, and which of its tests.
+arm_runs() {
+  echo "linux-armv7/cortex-a15 smx_program_tests commands"
   for program in $arm_programs; do
-    for machine in $arm_machines; do echo "$machine $program"; done
+    for machine in $arm_machines; do echo "$machine $program library"; done
   done | grep -v "cortex-a53 smx_property_tests"
 }
-# Takes a preset with a processor, and a program; leaves its log and exit code. As many at a time as there are processors.
+# Takes one such line; leaves its log and exit code. As many at a time as there are processors.
 # shellcheck disable=SC2016
 on_arm='
-  preset=${1%%/*} name=$(echo "$1-$2" | tr "/," "__") elsewhere="*/lint/*"
+  preset=${1%%/*} name=$(echo "$1-$2-$3" | tr "/," "__")
   case $preset in linux-aarch64) qemu=qemu-aarch64 root=arm64 ;; *) qemu=qemu-arm root=armhf ;; esac
-  case $preset-$2 in linux-aarch64-smx_program_tests) elsewhere="$elsewhere,*/tests/tools/*" ;; esac
+  case $3-$2 in
+    commands-*) some="--source-file=*/tests/tools/* --source-file-exclude=*confidence*" ;;
+    library-smx_program_tests) some="--source-file-exclude=*/tests/tools/*" ;;
+    *) some= ;;
+  esac
   echo "run.sh: $name" >&2
   code=0
-  env QEMU_CPU="${1#*/}" SMX_TEST_RANDOM_MODELS=25 $qemu -L "build/sysroot/$root" "build/$preset/bin/$2" \
-    --source-file-exclude="$elsewhere" > "build/arm-tests/$name.log" 2>&1 || code=$?
+  env QEMU_CPU="${1#*/}" SMX_TEST_RANDOM_MODELS=25 $qemu -L "build/sysroot/$root" "build/$preset/bin/$2" $some \
+    > "build/arm-tests/$name.log" 2>&1 || code=$?
   echo $code > "build/arm-tests/$name.code"
 '
 if [ $arm = yes ]; then
@@ -112,8 +119,8 @@ if [ $arm = yes ]; then
   logs=build/arm-tests
   mkdir -p $logs
   rm -f $logs/*.code
-  arm_names | xargs -P "$(getconf _NPROCESSORS_ONLN)" -n 2 sh -c "$on_arm" sh
-  for name in $(arm_names | tr '/, ' '__-'); do count "$name"; done
+  arm_runs | xargs -P "$(getconf _NPROCESSORS_ONLN)" -n 3 sh -c "$on_arm" sh
+  for name in $(arm_runs | tr '/, ' '__-'); do count "$name"; done
 fi
 
 echo "$passed passed, $failed failed"
