@@ -11,13 +11,11 @@ Examples:
   python3 tools/train/ablate.py -o ablation --list
 """
 import argparse
-import json
 import pathlib
-import shutil
 import statistics
-import subprocess
 import sys
 
+import runs
 from errors import BadUsage, TrainError
 from options import COPIES_PER_TEXT
 
@@ -63,52 +61,13 @@ def flags_of(name, folder, train_flags):
     flags = []
     for flag in INGREDIENTS[name][1]:
         if flag.startswith("{"):
-            config = dict(_given_config(train_flags), **CONFIGS[flag.strip("{}")])
-            path = folder / f"{flag.strip('{}')}.json"
-            path.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-            flag = str(path)
+            changed = flag.strip("{}")
+            flag = runs.write_config(folder, changed, {**runs.given_config(train_flags), **CONFIGS[changed]})
         flags.append(flag)
     if name == "no-copies":
         epochs = train_flags[train_flags.index("--epochs") + 1] if "--epochs" in train_flags else 8
         flags += ["--epochs", str(int(epochs) * (COPIES_PER_TEXT + 1))]
     return flags
-
-
-def _given_config(train_flags):
-    if "--config" not in train_flags:
-        return {}
-    path = train_flags[train_flags.index("--config") + 1]
-    try:
-        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BadUsage(f"--config {path}: not a JSON object: {error}") from error
-
-
-def run(name, seed, folder, train_flags):
-    """The report of a run: of the model folder if it is there, and made by the same flags; else after training."""
-    output = folder / f"{name}-seed{seed}"
-    said = folder / f"{name}-seed{seed}.flags.json"
-    flags = [*train_flags, *flags_of(name, folder, train_flags), "--patience", "0", "--seed", str(seed)]
-    is_begun = said.exists() and json.loads(said.read_text(encoding="utf-8")) == flags
-    report = output / "training.json"
-    if not (is_begun and report.exists()):
-        said.write_text(json.dumps(flags) + "\n", encoding="utf-8")
-        shutil.rmtree(output, ignore_errors=True)
-        command = [sys.executable, str(pathlib.Path(__file__).with_name("train.py")), *flags, "-o", str(output),
-                   "--work", str(folder / "shared"), *["--resume"] * is_begun]
-        print(f"ablate.py: {name}, seed {seed}; off: {INGREDIENTS[name][0]}", file=sys.stderr, flush=True)
-        code = subprocess.run(command, check=False).returncode
-        if code:
-            raise RunFailed(f"{name}, seed {seed}: train.py ended with exit code {code}", code)
-    return json.loads(report.read_text(encoding="utf-8"))
-
-
-class RunFailed(TrainError):
-    """Ends with the exit code of the run."""
-
-    def __init__(self, words, code):
-        super().__init__(words)
-        self.exit_code = code
 
 
 def quality(report, arithmetic):
@@ -135,25 +94,23 @@ def write_table(folder, reports):
     rows = [[str(value) for value in row_of(name, done, reports.get("recipe")).values()]
             for name, done in reports.items()]
     count = next(iter(reports.values()))[0]["held_out"]["count"]
-    (folder / "ablation.tsv").write_text("".join("\t".join(row) + "\n" for row in [COLUMNS, *rows]), encoding="utf-8")
-    lines = [f"Held-out training texts: {count:,}; accuracy, or correlation, in percent: mean of the seeds and spread "
-             "(largest less smallest).", "", "| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    (folder / "ablation.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    runs.write_table(folder, "ablation", COLUMNS, rows,
+                     f"Held-out training texts: {count:,}; accuracy, or correlation, in percent: mean of the seeds and "
+                     "spread (largest less smallest).")
 
 
 def run_all(args):
     folder = pathlib.Path(args.output)
     folder.mkdir(parents=True, exist_ok=True)
-    for flag in ("-o", "--output", "--work", "--patience", "--seed", "--resume"):
-        if flag in args.train:
-            raise BadUsage(f"{flag} after --: ablate.py sets it itself")
+    runs.check_flags("ablate.py", args.train)
     names = args.only or list(INGREDIENTS)
     reports = {}
     # Seed by seed, so that a first table with all ingredients is there early.
     for seed in args.seeds:
         for name in names:
-            report = run(name, seed, folder, args.train)
+            flags = [*args.train, *flags_of(name, folder, args.train)]
+            report = runs.trained(folder, name, seed, flags,
+                                  f"ablate.py: {name}, seed {seed}; off: {INGREDIENTS[name][0]}")
             if "held_out" not in report:
                 raise BadUsage("--hold-out 0 after --: the table is of held-out texts")
             reports.setdefault(name, []).append(report)

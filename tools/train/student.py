@@ -147,5 +147,5 @@ def train(model, lessons, judge, args, store):
     loop.run(Task(batches_of, loss_of), before_epoch, judge.after_epoch)
     notes = loop.notes
     if args.patience and "best_weights" in notes:
-        return notes["best_weights"], {"kept_epoch": notes["best_epoch"] + 1}
-    return weights_of(model_of(loop)), {"kept_epoch": args.epochs}
+        return notes["best_weights"], {"kept_epoch": notes["best_epoch"] + 1, "step_cpu_seconds": loop.cpu_seconds}
+    return weights_of(model_of(loop)), {"kept_epoch": args.epochs, "step_cpu_seconds": loop.cpu_seconds}

@@ -1,7 +1,8 @@
 """One text of n tokens through a model with masked padding, in NumPy and float64: no pads, no batch, loops.
 
 It shares no code with the trainer. The maths and the names of parameters are those of the reference; what masked
-padding adds is the leading n x n block of input_kernel, softmax over n keys, and expert capacity min(C, n).
+padding adds is the leading n x n block of input_kernel, a Fourier transform of length n, softmax over n keys, and expert
+capacity min(C, n).
 
 Source: Sparse Mixers, arXiv:2205.12399.
 """
@@ -17,6 +18,8 @@ def logits(config, weights, ids, type_ids):
     for layer in range(config["num_layers"]):
         if _is_special(config, layer, config["num_attention_layers"], config["attention_layout"]):
             mixed = _attention(w, f"encoder/attention_{layer}/self", x)
+        elif config["model_arch"] == "F_NET":
+            mixed = np.fft.fft2(x).real
         else:
             mixed = _linear(w, f"encoder/linear_transform_{layer}", x)
         x = _norm(w, f"encoder/encoder_{layer}/mixing_layer_norm", x + mixed)

@@ -55,10 +55,10 @@ def check_case(name, folder):
     return difference
 
 
-def masked_model():
+def masked_model(model_arch="LINEAR"):
     """A small model with masked padding and random weights."""
     torch.manual_seed(7)
-    config = ModelConfig(num_layers=4, d_model=32, d_ff=48, expert_d_ff=48, d_emb=16, num_heads=4, vocab_size=50,
+    config = ModelConfig(model_arch=model_arch, num_layers=4, d_model=32, d_ff=48, expert_d_ff=48, d_emb=16, num_heads=4, vocab_size=50,
                          max_seq_length=40, num_moe_layers=2, n_classes=5, padding="masked")
     model = SparseMixer(config).eval()
     model.load_weights({name: torch.randn(shape) * 0.3 for name, shape in parameter_shapes(config).items()})
@@ -100,9 +100,11 @@ def check_masked_model(config, weights, lengths):
 
 
 def test_masked_equals_numpy_on_random_weights():
-    model = masked_model()
-    weights = {name: w.detach() for name, w in model.weights.items()}
-    worst = check_masked_model(model.config, weights, (1, 2, 3, 4, 5, 18, 23, 39, 40))
+    worst = 0.0
+    for model_arch in ("LINEAR", "F_NET"):
+        model = masked_model(model_arch)
+        weights = {name: w.detach() for name, w in model.weights.items()}
+        worst = max(worst, check_masked_model(model.config, weights, (1, 2, 3, 4, 5, 18, 23, 39, 40)))
     return f"worst difference {worst:.1e}"
 
 

@@ -2,7 +2,7 @@
 import dataclasses
 import json
 
-MODEL_ARCHS = ("LINEAR", "BERT")
+MODEL_ARCHS = ("LINEAR", "F_NET", "BERT")
 LAYOUTS = ("BOTTOM", "MIDDLE", "MIXED", "TOP")
 
 

@@ -51,6 +51,8 @@ def _dense_shapes(name, num_in, num_out):
 def _mixing_shapes(config, layer):
     d, heads = config.d_model, config.num_heads
     if not config.is_attention(layer):
+        if config.model_arch == "F_NET":
+            return {}
         name = f"encoder/linear_transform_{layer}"
         length = config.max_seq_length
         return {f"{name}/hidden_kernel": (d, d), f"{name}/input_kernel": (length, length)}
@@ -126,7 +128,10 @@ class SparseMixer(nn.Module):
 
     def _block(self, layer, x, real, observe):
         config = self.config
-        mix = self._attention if config.is_attention(layer) else self._linear
+        if config.is_attention(layer):
+            mix = self._attention
+        else:
+            mix = self._fourier if config.model_arch == "F_NET" else self._linear
         mixed = self._dropout(mix(layer, x, real), config.mixing_dropout_rate)
         x = self._norm(f"encoder/encoder_{layer}/mixing_layer_norm", x + mixed)
         if config.is_moe(layer):
@@ -148,6 +153,16 @@ class SparseMixer(nn.Module):
             return torch.matmul(s, hidden)
         # The engine multiplies the transposed rows, so a scale belongs to a channel here.
         return torch.matmul(self._rows(hidden.transpose(1, 2)), s.t()).transpose(1, 2)
+
+    def _fourier(self, _, x, real):
+        """Y = Re(F_n X F_d), F_n[a,b] = exp(-2 pi i ab/n), n the length that is mixed: of a text, or of the batch."""
+        length, d = x.shape[1:]
+        if self.config.padding == "masked":
+            x, lengths = x * real.unsqueeze(2), real.sum(1)
+        else:
+            lengths = torch.tensor([length], device=x.device)
+        over_rows, over_width = fourier_angles(length, lengths), fourier_angles(d, torch.tensor([d], device=x.device))[0]
+        return over_rows.cos() @ (x @ over_width.cos()) - over_rows.sin() @ (x @ over_width.sin())
 
     def _attention(self, layer, x, real):
         batch, length, d = x.shape
@@ -229,6 +244,13 @@ class SparseMixer(nn.Module):
 
     def _dropout(self, x, rate):
         return F.dropout(x, rate, self.training)
+
+
+def fourier_angles(size, lengths):
+    """[number of lengths, size, size]: 2 pi ab/n for each length n; ab is taken modulo n first, which keeps it exact."""
+    place = torch.arange(size, device=lengths.device)
+    n = lengths.reshape(-1, 1, 1)
+    return (place[:, None] * place[None, :] % n) * (2 * math.pi / n)
 
 
 def gelu(x):

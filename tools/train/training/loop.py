@@ -5,6 +5,7 @@ does exactly what the first would have done.
 """
 import dataclasses
 import math
+import time
 import typing
 
 import torch
@@ -85,15 +86,16 @@ class Loop:
         self.model, self.optimizer, self.recipe, self.store = model, optimizer, recipe, store
         self.average, self.processes = average, store.run.processes
         self.epoch = self.position = 0
-        self.loss_sum, self.notes = 0.0, {}
+        self.loss_sum, self.cpu_seconds, self.notes = 0.0, 0.0, {}
 
     def state(self):
-        return {"epoch": self.epoch, "position": self.position, "loss_sum": self.loss_sum, "notes": self.notes,
+        return {"epoch": self.epoch, "position": self.position, "loss_sum": self.loss_sum,
+                "cpu_seconds": self.cpu_seconds, "notes": self.notes,
                 "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
                 "average": self.average and self.average.state()}
 
     def go_on_from(self, state):
-        for name in ("epoch", "position", "loss_sum", "notes"):
+        for name in ("epoch", "position", "loss_sum", "cpu_seconds", "notes"):
             setattr(self, name, state[name])
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -108,7 +110,9 @@ class Loop:
             self.model.train()
             batches = task.batches_of(self.epoch)
             while self.position < len(batches):
+                start = time.process_time()
                 self._step(task, batches[self.position], len(batches))
+                self.cpu_seconds += time.process_time() - start
                 self.position += 1
                 done = (self.epoch + self.position / len(batches)) / self.recipe.epochs
                 progress.update(done, f"epoch {self.epoch + 1} of {self.recipe.epochs}, "
