@@ -78,10 +78,10 @@ TEST_CASE("out of memory: every allocation of loading from a file, creating and 
   }
 }
 
-TEST_CASE("out of memory: every allocation with three threads, the pool's own included") {
+TEST_CASE("out of memory: every allocation with two threads, the pool's own included") {
   OverwriteFreedMemory();
   const AlignedBytes file(SerializeModel(smx::tests::TinyExperts(), WeightsType::kInt8));
   Options options;
-  options.num_threads = 3;
+  options.num_threads = 2;
   CHECK(CheckEveryAllocation({&file, nullptr, options}) > 10);
 }
