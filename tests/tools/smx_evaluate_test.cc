@@ -10,7 +10,9 @@
 using nlohmann::json;
 using smx::tests::CheckRefused;
 using smx::tests::Holds;
+using smx::tests::ProcessResult;
 using smx::tests::Row;
+using smx::tests::RunQuantize;
 using smx::tests::RunSmx;
 using smx::tests::ShippedFolder;
 using smx::tests::ShippedModel;
@@ -55,6 +57,17 @@ TEST_CASE("evaluate: accuracy is what classify gives on the same texts") {
   CHECK(std::fabs(object.at("accuracy").get<double>() - static_cast<double>(right) / static_cast<double>(rows.size())) <
         1e-9);
   CHECK(object.at("accuracy").get<double>() > 0.8);
+}
+
+TEST_CASE("evaluate: the tiny model that is shipped has less than a megabyte and is right nine times of ten") {
+  const TemporaryFolder folder;
+  const std::string model = folder.Path("tiny.smx");
+  const ProcessResult made = RunQuantize({ShippedFolder() + "_tiny/model.safetensors", "-o", model});
+  REQUIRE_MESSAGE(made.exit_code == 0, made.err);
+  CHECK(smx::tests::ReadFile(model).size() < 1'000'000);
+  const json object = SmxJson({"evaluate", model, folder.Write("data.tsv", Tsv(ShippedRows(10))), "--json"});
+  CHECK(object.at("count") == 308);
+  CHECK(object.at("accuracy").get<double>() > 0.9);
 }
 
 TEST_CASE("evaluate: --json has every key of the contract, and they agree with one another") {
