@@ -99,7 +99,7 @@ Rows FirstRows(size_t count) {
 /// Counts the places of experts whose token is in the rows that somebody reads.
 class SlotCounter {
  public:
-  explicit SlotCounter(const RunNeeds& needs) : needs_(needs) {}
+  SlotCounter(const RunNeeds& needs, size_t num_rows) : needs_(needs), num_rows_(num_rows) {}
 
   smx::Observer observer() {
     return {[](void* self, const Observation& seen) { static_cast<SlotCounter*>(self)->See(seen); }, this};
@@ -108,16 +108,19 @@ class SlotCounter {
 
  private:
   void See(const Observation& seen) {
-    if (seen.indices == nullptr) return;
-    REQUIRE(seen.shape[0] == 1);
+    if (std::string(seen.name) != "combine_weights") return;
     const Rows& wanted = needs_.blocks[static_cast<size_t>(seen.layer)].output;
     size_t& count = counts_[seen.layer];  // stays 0 where experts have no room
-    for (size_t slot = 0; slot < seen.shape[1] * seen.shape[2]; ++slot) {
-      count += wanted.count(static_cast<size_t>(seen.indices[slot]));
+    const size_t tokens_per_group = num_rows_ / seen.shape[0];
+    const size_t slots_per_group = seen.shape[1] * seen.shape[2];
+    for (size_t slot = 0; slot < seen.shape[0] * slots_per_group; ++slot) {
+      if (seen.indices[slot] < 0) continue;
+      count += wanted.count(slot / slots_per_group * tokens_per_group + static_cast<size_t>(seen.indices[slot]));
     }
   }
 
   const RunNeeds& needs_;
+  const size_t num_rows_;
   std::map<int, size_t> counts_;
 };
 
@@ -179,7 +182,7 @@ struct StepsCase {
   const ModelConfig& config;
   const TokenInput& input;
   RunNeeds exact, prefix;
-  SlotCounter exact_slots{exact}, prefix_slots{prefix};
+  SlotCounter exact_slots{exact, input.token_ids.size()}, prefix_slots{prefix, input.token_ids.size()};
   std::unique_ptr<Session> session;
 };
 

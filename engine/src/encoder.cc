@@ -10,7 +10,6 @@
 #include "layers/block.h"
 #include "layers/embedding.h"
 #include "layers/head.h"
-#include "layers/router.h"
 #include "memory/arena.h"
 #include "memory/plan.h"
 #include "model/model_data.h"
@@ -91,15 +90,6 @@ Status CheckOptions(const ModelConfig& config, const Options& options) {
   return Status::kOk;
 }
 
-Status CheckGroups(const ModelConfig& config, const PrepareContext& context, const Log& log) {
-  if (!config.batch_routing_group || config.moe.num_experts == 0) return Status::kOk;
-  const size_t groups = NumRoutingGroups(config.moe, context.max_rows());
-  if (groups == 1) return Status::kOk;
-  return Fail(log, Status::kUnsupported,
-              "batch of %zu tokens with max_group_size %zu: needs %zu routing groups, this version has one",
-              context.max_rows(), config.moe.max_group_size, groups);
-}
-
 bool AllFinite(ConstMatF values) {
   for (size_t r = 0; r < values.rows; ++r) {
     for (size_t c = 0; c < values.cols; ++c) {
@@ -117,7 +107,6 @@ Status EncoderState::Prepare() {
   constexpr size_t kStagesPerBlock = 3;
   const ModelConfig& config = data.config;
   SMX_TRY(CheckOptions(config, options));
-  SMX_TRY(CheckGroups(config, context_, options.log));
   SMX_TRY(plan.Init(kBuffersPerBlock * (config.layers.size() + 1), kStagesPerBlock * (config.layers.size() + 1)));
   SMX_TRY(blocks_.Allocate(config.layers.size()));
   SMX_TRY(live_rows_.Allocate(config.layers.size()));

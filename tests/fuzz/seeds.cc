@@ -25,6 +25,11 @@ Seeds Models() {
   without_tokenizer.tokenizer.reset();
   tools::ModelContent batch = PackedExperts();
   batch.config.routing_group = schema::RoutingGroup_BATCH;
+  batch.config.reference_group_order = true;
+  batch.config.experts->max_group_size = 4;
+  batch.config.experts->routing = schema::RoutingKind_TOKENS_CHOOSE;
+  batch.config.experts->num_selected_experts = 2;
+  batch.config.experts->batch_prioritized_routing = true;
   Seeds seeds;
   for (const tools::WeightsType type : {tools::WeightsType::kInt8, tools::WeightsType::kF32}) {
     for (const tools::ModelContent& content : {linear, without_tokenizer, PackedExperts()}) {

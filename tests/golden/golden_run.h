@@ -13,7 +13,7 @@ namespace smx::tests {
 tools::ArrayMap RunGolden(const std::string& name, const std::vector<std::string>& quantize_flags,
                           const std::vector<std::string>& run_flags = {});
 
-/// The largest absolute difference of two arrays of the same shape and dtype; of bytes 0 or 1. NaN stays.
+/// The largest absolute difference of two arrays of the same shape and dtype; of integers 0 or 1. NaN stays.
 double LargestDifference(const tools::Array& a, const tools::Array& b);
 
 }  // namespace smx::tests

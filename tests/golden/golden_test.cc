@@ -122,7 +122,7 @@ TEST_CASE("golden int8: logits stay within the derived bound, and the best class
     }
   }
   CHECK(num_decided >= 5);
-  CHECK(num_rerouted <= 2);  // regression and batch_routing
+  CHECK(num_rerouted <= 3);  // regression, batch_routing and tokens_choose_mask_no_bpr
 }
 
 TEST_CASE("golden int8: two threads give the same bits as one") {

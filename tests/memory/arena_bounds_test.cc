@@ -26,6 +26,7 @@ using smx::tests::GoldenFolder;
 using smx::tests::GuardedBytes;
 using smx::tests::MemoryModel;
 using smx::tests::Random;
+using smx::tests::RandomCase;
 using smx::tests::RandomInput;
 using smx::tests::RandomModel;
 using smx::tests::ReadModelFolder;
@@ -150,10 +151,9 @@ TEST_CASE("arena: no byte outside is read or written, for a batch that is one ro
 TEST_CASE("arena: no byte outside is read or written, for random models; one byte less is too small") {
   for (uint64_t seed = kFirstSeed; seed < kFirstSeed + NumModels(150); ++seed) {
     CAPTURE(seed);
-    const ModelContent content = RandomModel(seed);
-    CAPTURE(smx::tests::Describe(content.config));
-    Random random(seed);
-    for (const WeightsType type : kTypes) CheckGuarded(content, type, &random);
+    RandomCase c(seed);
+    CAPTURE(smx::tests::Describe(c.config()));
+    for (const WeightsType type : kTypes) CheckGuarded(c.content, type, &c.random, c.options);
   }
 }
 

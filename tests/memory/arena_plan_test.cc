@@ -160,6 +160,13 @@ TEST_CASE("arena plan: golden models take as many bytes as they did") {
       {"layout_bottom", {16383, 17599}},
       {"batch_routing", {21759, 23295}},
       {"ties_experts_choose", {21759, 23295}},
+      {"ties_tokens_choose", {21759, 23295}},
+      {"tokens_choose_mask", {21759, 23295}},
+      {"tokens_choose_mask_no_bpr", {21759, 23295}},
+      {"tokens_choose_scatter", {21759, 23295}},
+      {"tokens_choose_scatter_top2", {21759, 23295}},
+      {"tokens_choose_top2", {21759, 23295}},
+      {"multi_group", {21759, 23295}},
   };
   for (const std::string& name : smx::tests::GoldenCases()) {
     CAPTURE(name);

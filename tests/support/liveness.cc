@@ -29,7 +29,8 @@ struct Texts {
 
 void Add(const Rows& more, Rows* rows) { rows->insert(more.begin(), more.end()); }
 
-/// Experts choose among all tokens of a routing group, so a row that is wanted asks for its whole group.
+/// All tokens of a routing group compete for the experts, so a row that is wanted asks for its whole group; of a batch,
+/// for all groups.
 Rows MixedRowsFor(const Texts& texts, bool has_experts, const Rows& output) {
   if (!has_experts) return output;
   if (output.empty()) return {};

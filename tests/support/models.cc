@@ -19,7 +19,14 @@ const std::vector<std::string>& GoldenCases() {
                                                  "layout_mixed",
                                                  "layout_bottom",
                                                  "batch_routing",
-                                                 "ties_experts_choose"};
+                                                 "ties_experts_choose",
+                                                 "ties_tokens_choose",
+                                                 "tokens_choose_mask",
+                                                 "tokens_choose_mask_no_bpr",
+                                                 "tokens_choose_scatter",
+                                                 "tokens_choose_scatter_top2",
+                                                 "tokens_choose_top2",
+                                                 "multi_group"};
   return cases;
 }
 

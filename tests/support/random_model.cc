@@ -62,6 +62,12 @@ ExpertsConfig RandomExperts(size_t max_seq_len, Random* random) {
   experts.num_experts = static_cast<uint32_t>(random->Between(1, random->Percent(80) ? 6 : 13));
   experts.expert_d_ff = RandomSize(random);
   experts.max_group_size = 4096;
+  if (random->Percent(40)) {
+    experts.routing = schema::RoutingKind_TOKENS_CHOOSE;
+    experts.num_selected_experts =
+        static_cast<uint32_t>(random->Percent(40) ? 1 : random->Between(1, experts.num_experts));
+    experts.batch_prioritized_routing = random->Percent(60);
+  }
   const size_t capacity = random->Between(1, max_seq_len);
   experts.capacity_factor = static_cast<double>(capacity) * experts.num_experts / static_cast<double>(max_seq_len);
   if (random->Percent(10)) experts.capacity_factor = 0;
@@ -230,7 +236,8 @@ tools::ModelContent RandomModel(uint64_t seed) {
 
 std::string Describe(const ModelConfig& c) {
   std::string text = c.padding == schema::Padding_MASKED ? "masked" : "reference";
-  if (c.routing_group == schema::RoutingGroup_BATCH) text += ", one group per batch";
+  if (c.routing_group == schema::RoutingGroup_BATCH) text += ", routed as a batch";
+  if (c.reference_group_order) text += " in the reference's order";
   for (const tools::LayerKinds& layer : c.layers) {
     text += layer.mixing == schema::MixingKind_LINEAR ? " linear" : " attention";
     if (layer.feed_forward == schema::FeedForwardKind_EXPERTS) text += "+experts";
@@ -246,7 +253,11 @@ std::string Describe(const ModelConfig& c) {
   add("pad_id", c.pad_id);
   if (!c.experts) return text;
   if (c.router_type == schema::RouterType_BFLOAT16) text += " bfloat16";
+  if (c.experts->batch_prioritized_routing) text += " surest first";
+  const bool tokens_choose = c.experts->routing == schema::RoutingKind_TOKENS_CHOOSE;
+  add(tokens_choose ? "tokens choose" : "experts choose, k", c.experts->num_selected_experts);
   add("experts", c.experts->num_experts);
+  add("max_group_size", c.experts->max_group_size);
   add("expert_d_ff", c.experts->expert_d_ff);
   add("min_expert_capacity", c.experts->min_expert_capacity);
   return text + " capacity_factor " + std::to_string(c.experts->capacity_factor);
@@ -280,6 +291,11 @@ RandomCase::RandomCase(uint64_t seed) : random(seed) {
   if (random.Percent(20) && config.padding == schema::Padding_REFERENCE) {
     config.routing_group = schema::RoutingGroup_BATCH;
     options.batch_size = random.Between(1, 3);
+    const size_t max_tokens = options.batch_size * config.max_seq_len;
+    if (config.experts && random.Percent(60)) {
+      config.experts->max_group_size = static_cast<uint32_t>(random.Between(1, max_tokens));
+    }
+    config.reference_group_order = random.Percent(50);
   }
   content = RandomWeights(config, &random);
 }

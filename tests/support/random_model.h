@@ -29,8 +29,8 @@ class Random {
 };
 
 /// A small model of any shape that the engine takes and that routes each text alone: 1..6 layers, linear mixing and
-/// attention in every layout, experts in every layout or none, both routers, capacities from 0 to all tokens, both
-/// paddings, sizes from 1 up, odd ones and such above 64, where kernels change.
+/// attention in every layout, experts in every layout or none, chosen by tokens or choosing them, both routers,
+/// capacities from 0 to all tokens, both paddings, sizes from 1 up, odd ones and such above 64, where kernels change.
 tools::ModelConfig RandomModelConfig(Random* random);
 
 /// Weights for it that keep activations at the size of a trained model's; biases are not 0. Some models have ties: a
@@ -59,7 +59,7 @@ TokenInput RandomInput(const Model& model, Random* random, size_t num_texts = 1)
 /// Whether the model takes texts of any length up to its max_seq_len, not of this only.
 bool TakesAnyLength(const Model& model);
 
-/// A random model, texts for it, and how to run them; some models route over batches of texts.
+/// A random model, texts for it, and how to run them; some models route over batches of texts, in one group or several.
 struct RandomCase {
   explicit RandomCase(uint64_t seed);
 

@@ -209,6 +209,16 @@ TEST_CASE("bad config: values of the wrong type or out of range") {
   CheckKeyRefused("eval_capacity_factor", -1, "sparse_mixer");
   CheckKeyRefused("eval_capacity_factor", "1", "sparse_mixer");
   CheckKeyRefused("num_experts", 0, "sparse_mixer");
+  CheckKeyRefused("dispatch_algorithm", "MASK_NOBODY_CHOOSES", "sparse_mixer");
+  CheckKeyRefused("reference_group_order", "yes", "sparse_mixer");
+  for (const json& value : {json(0), json(9), json(-1), json("2")}) {
+    CheckConfigRefused("sparse_mixer",
+                       [&](json* config) {
+                         (*config)["dispatch_algorithm"] = "MASK_TOKENS_CHOOSE";
+                         (*config)["num_selected_experts"] = value;
+                       },
+                       {"bad.json", "num_selected_experts", value.dump()});
+  }
 }
 
 TEST_CASE("bad config: what contradicts the tensors names the tensor") {

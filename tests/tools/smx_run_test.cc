@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <numeric>
 
 #include "safetensors.h"
 #include "support/models.h"
@@ -20,6 +21,7 @@ using smx::tests::TemporaryFolder;
 using smx::tests::WriteArrays;
 using smx::tools::Array;
 using smx::tools::ArrayMap;
+using smx::tools::FromInt32;
 using smx::tools::ReadSafetensors;
 
 namespace {
@@ -31,15 +33,6 @@ ArrayMap RunArrays(const TemporaryFolder& folder, const std::string& model, cons
   arguments.insert(arguments.end(), flags.begin(), flags.end());
   SmxOut(arguments);
   return ReadSafetensors(output);
-}
-
-Array Ints(const std::vector<int32_t>& values, const std::vector<size_t>& shape) {
-  Array array = {"I32", shape, {}};
-  for (const int32_t value : values) {
-    const auto* bytes = reinterpret_cast<const uint8_t*>(&value);
-    array.bytes.insert(array.bytes.end(), bytes, bytes + sizeof(value));
-  }
-  return array;
 }
 
 /// Whether row `row` of [rows, cols] floats is the same in both arrays, or zero in `a`.
@@ -102,6 +95,30 @@ TEST_CASE("run: --layers changes no bit of pooled output and logits; rows that n
   }
 }
 
+TEST_CASE("run: --layers says what tokens chose; pads that a masked model never sees chose nothing") {
+  const TemporaryFolder folder;
+  const std::string name = "tokens_choose_scatter_top2";  // texts of 32 and 20 tokens
+  const std::string model = GoldenModel(folder, name, {"--padding", "masked"});
+  const ArrayMap found = RunArrays(folder, model, GoldenIo(name), {"--layers"});
+  const Array& indices = found.at("layer_2/dispatch_indices");
+  const Array& weights = found.at("layer_2/combine_weights");
+  CHECK(indices.shape == std::vector<size_t>{2, 32, 2, 2});
+  CHECK(weights.shape == std::vector<size_t>{2, 32, 2});
+  const std::vector<int32_t> expert_and_place = smx::tools::ToInt32("dispatch_indices", indices);
+  const std::vector<float> weight = smx::tools::ToFloat("combine_weights", weights);
+  float sum = 0;
+  for (size_t choice = 0; choice < weight.size(); ++choice) {
+    CAPTURE(choice);
+    const bool is_pad = choice >= (32 + 20) * 2;
+    CHECK((expert_and_place[2 * choice] == -1) == is_pad);
+    CHECK((expert_and_place[2 * choice + 1] == -1) == is_pad);
+    if (is_pad) CHECK(weight[choice] == 0);
+    sum += weight[choice];
+  }
+  const std::vector<float> combine = smx::tools::ToFloat("combine", found.at("layer_2/combine"));
+  CHECK(sum == doctest::Approx(std::accumulate(combine.begin(), combine.end(), 0.0f)));
+}
+
 TEST_CASE("run: threads change no bit") {
   const TemporaryFolder folder;
   const std::string model = GoldenModel(folder, "fast_sparse_mixer");
@@ -156,19 +173,19 @@ TEST_CASE("run: inputs that the model cannot read are exit code 3, and no output
     CheckRefused(RunSmx({"run", model, "--input", input, "--output", output}), 3, words);
     CHECK(folder.List() == std::vector<std::string>{"bert.smx", "in.safetensors"});
   };
-  const Array ids = Ints({1, 2, 3, 4}, {1, 4});
-  const Array types = Ints({0, 0, 0, 0}, {1, 4});
+  const Array ids = FromInt32({1, 2, 3, 4}, {1, 4});
+  const Array types = FromInt32({0, 0, 0, 0}, {1, 4});
   refused({{"type_ids", types}}, {"input_ids"});
-  refused({{"input_ids", Ints({1, 2, 200, 4}, {1, 4})}, {"type_ids", types}}, {"ids: value 2 is 200", "199"});
-  refused({{"input_ids", Ints({1, -1, 3, 4}, {1, 4})}, {"type_ids", types}}, {"ids: value 1 is -1"});
-  refused({{"input_ids", ids}, {"type_ids", Ints({0, 0, 4, 0}, {1, 4})}}, {"type_ids", "4"});
-  refused({{"input_ids", ids}, {"type_ids", Ints({0, 0}, {1, 2})}}, {"type_ids"});
-  refused({{"input_ids", Ints({1, 2, 3, 4}, {4})}, {"type_ids", Ints({0, 0, 0, 0}, {4})}}, {"input_ids"});
-  refused({{"input_ids", Ints({}, {0, 4})}, {"type_ids", Ints({}, {0, 4})}}, {"input_ids"});
-  refused({{"input_ids", Ints({}, {1, 0})}, {"type_ids", Ints({}, {1, 0})}}, {"input_ids"});
-  refused(
-      {{"input_ids", Ints(std::vector<int32_t>(33), {1, 33})}, {"type_ids", Ints(std::vector<int32_t>(33), {1, 33})}},
-      {"33", "32"});
+  refused({{"input_ids", FromInt32({1, 2, 200, 4}, {1, 4})}, {"type_ids", types}}, {"ids: value 2 is 200", "199"});
+  refused({{"input_ids", FromInt32({1, -1, 3, 4}, {1, 4})}, {"type_ids", types}}, {"ids: value 1 is -1"});
+  refused({{"input_ids", ids}, {"type_ids", FromInt32({0, 0, 4, 0}, {1, 4})}}, {"type_ids", "4"});
+  refused({{"input_ids", ids}, {"type_ids", FromInt32({0, 0}, {1, 2})}}, {"type_ids"});
+  refused({{"input_ids", FromInt32({1, 2, 3, 4}, {4})}, {"type_ids", FromInt32({0, 0, 0, 0}, {4})}}, {"input_ids"});
+  refused({{"input_ids", FromInt32({}, {0, 4})}, {"type_ids", FromInt32({}, {0, 4})}}, {"input_ids"});
+  refused({{"input_ids", FromInt32({}, {1, 0})}, {"type_ids", FromInt32({}, {1, 0})}}, {"input_ids"});
+  refused({{"input_ids", FromInt32(std::vector<int32_t>(33), {1, 33})},
+           {"type_ids", FromInt32(std::vector<int32_t>(33), {1, 33})}},
+          {"33", "32"});
   refused({{"input_ids", smx::tools::FromFloat({1, 2, 3, 4}, {1, 4})}, {"type_ids", types}}, {"input_ids", "F32"});
 }
 

@@ -50,7 +50,7 @@ TEST_CASE("temperature: smx-quantize takes the temperature of config.json, and i
     CHECK(SmxJson({"inspect", model, "--json"}).at("temperature") == expected);
   }
   const std::string model = ModelWithKeys(folder, GoldenFolder("linear"), {{"temperature", 1.2871204}});
-  CHECK(Holds(SmxOut({"inspect", model}), "temperature     1.2871204\n"));
+  CHECK(Holds(SmxOut({"inspect", model}), "temperature               1.2871204\n"));
   SmxOut({"inspect", model, "--html", folder.Path("report.html")});
   CHECK(Holds(ReadFile(folder.Path("report.html")), "<th>temperature</th><td>1.2871204</td>"));
 }

@@ -16,8 +16,6 @@ using nlohmann::json;
 
 /// Fields of the reference that say nothing about inference.
 constexpr const char* kIgnoredKeys[] = {"train_capacity_factor",
-                                        "num_selected_experts",
-                                        "batch_prioritized_routing",
                                         "jitter_noise",
                                         "use_fft",
                                         "dropout_rate",
@@ -164,18 +162,27 @@ bool HasExperts(const ModelConfig& config) {
                      [](const LayerKinds& layer) { return layer.feed_forward == schema::FeedForwardKind_EXPERTS; });
 }
 
+/// Who chooses, and how. The reference's MASK and SCATTER compute the same in two ways.
+void ReadRouting(Reader* reader, ExpertsConfig* experts) {
+  const std::string dispatch = UpperCase(reader->TextOr("dispatch_algorithm", "MASK_EXPERTS_CHOOSE"));
+  if (dispatch == "MASK_EXPERTS_CHOOSE") return;
+  if (!IsOneOf(dispatch, {"MASK_TOKENS_CHOOSE", "SCATTER_TOKENS_CHOOSE"})) {
+    reader->Fail("dispatch_algorithm", "must be MASK_EXPERTS_CHOOSE, MASK_TOKENS_CHOOSE or SCATTER_TOKENS_CHOOSE");
+  }
+  experts->routing = schema::RoutingKind_TOKENS_CHOOSE;
+  if (reader->Has("num_selected_experts")) experts->num_selected_experts = reader->Count("num_selected_experts");
+  if (experts->num_selected_experts > experts->num_experts) {
+    reader->Fail("num_selected_experts", "must be at most num_experts " + std::to_string(experts->num_experts));
+  }
+  experts->batch_prioritized_routing = reader->BoolOr("batch_prioritized_routing", true);
+}
+
 void ReadExperts(Reader* reader, ModelConfig* config) {
   for (const char* key : {"num_experts", "expert_d_ff", "eval_capacity_factor", "min_expert_capacity", "max_group_size",
-                          "dispatch_algorithm"}) {
+                          "dispatch_algorithm", "num_selected_experts", "batch_prioritized_routing"}) {
     reader->Ignore(key);
   }
   if (!HasExperts(*config)) return;
-  const std::string dispatch = UpperCase(reader->TextOr("dispatch_algorithm", "MASK_EXPERTS_CHOOSE"));
-  if (IsOneOf(dispatch, {"MASK_TOKENS_CHOOSE", "SCATTER_TOKENS_CHOOSE"}))
-    reader->NotBuilt("dispatch_algorithm", dispatch);
-  if (dispatch != "MASK_EXPERTS_CHOOSE") {
-    reader->Fail("dispatch_algorithm", "must be MASK_EXPERTS_CHOOSE, MASK_TOKENS_CHOOSE or SCATTER_TOKENS_CHOOSE");
-  }
   ExpertsConfig experts = {};
   experts.num_experts = reader->Count("num_experts");
   experts.expert_d_ff = reader->Has("expert_d_ff") ? reader->Count("expert_d_ff") : config->d_ff;
@@ -183,6 +190,7 @@ void ReadExperts(Reader* reader, ModelConfig* config) {
   if (!(experts.capacity_factor >= 0)) reader->Fail("eval_capacity_factor", "must be 0 or more");
   experts.min_expert_capacity = reader->CountOr("min_expert_capacity", 4);
   experts.max_group_size = reader->Has("max_group_size") ? reader->Count("max_group_size") : 4096;
+  ReadRouting(reader, &experts);
   config->experts = experts;
 }
 
@@ -207,6 +215,8 @@ void ReadSemantics(Reader* reader, const ConfigFlags& flags, ModelConfig* config
   config->router_type = is_bfloat16 ? schema::RouterType_BFLOAT16 : schema::RouterType_FLOAT32;
   config->padding = padding == "masked" ? schema::Padding_MASKED : schema::Padding_REFERENCE;
   config->routing_group = group == "batch" ? schema::RoutingGroup_BATCH : schema::RoutingGroup_SEQUENCE;
+  const bool reference_order = reader->BoolOr("reference_group_order", true);
+  config->reference_group_order = reference_order && group == "batch";
 }
 
 void ReadSizes(Reader* reader, ModelConfig* config) {

@@ -22,6 +22,9 @@ struct ExpertsConfig {
   double capacity_factor;
   uint32_t min_expert_capacity;
   uint32_t max_group_size;
+  schema::RoutingKind routing = schema::RoutingKind_EXPERTS_CHOOSE;
+  uint32_t num_selected_experts = 1;       // tokens-choose
+  bool batch_prioritized_routing = false;  // tokens-choose
 };
 
 struct TokenizerConfig {
@@ -45,6 +48,7 @@ struct ModelConfig {
   std::optional<ExpertsConfig> experts;  // present exactly when a layer has experts
   schema::Padding padding = schema::Padding_REFERENCE;
   schema::RoutingGroup routing_group = schema::RoutingGroup_SEQUENCE;
+  bool reference_group_order = false;  // BATCH, several groups: the reference's mix-up of groups and experts
   schema::RouterType router_type = schema::RouterType_FLOAT32;
   std::vector<std::string> labels;  // none, or num_classes of them
   std::optional<TokenizerConfig> tokenizer;

@@ -89,12 +89,16 @@ Offset<schema::Config> WriteConfig(FlatBufferBuilder* builder, const ModelConfig
   Offset<schema::Experts> experts;
   if (c.experts) {
     schema::ExpertsBuilder e(*builder);
+    e.add_routing(c.experts->routing);
     e.add_num_experts(c.experts->num_experts);
     e.add_expert_d_ff(c.experts->expert_d_ff);
     e.add_capacity_factor(c.experts->capacity_factor);
     e.add_min_expert_capacity(c.experts->min_expert_capacity);
     e.add_max_group_size(c.experts->max_group_size);
+    e.add_num_selected_experts(c.experts->num_selected_experts);
+    e.add_batch_prioritized_routing(c.experts->batch_prioritized_routing);
     e.add_router_type(c.router_type);
+    e.add_reference_group_order(c.reference_group_order);
     experts = e.Finish();
   }
   schema::ConfigBuilder config(*builder);

@@ -209,6 +209,10 @@ Array FromFloat(const std::vector<float>& values, const std::vector<size_t>& sha
   return FromValues("F32", values, shape);
 }
 
+Array FromInt32(const std::vector<int32_t>& values, const std::vector<size_t>& shape) {
+  return FromValues("I32", values, shape);
+}
+
 Array FromUint8(const std::vector<uint8_t>& values, const std::vector<size_t>& shape) {
   return FromValues("U8", values, shape);
 }

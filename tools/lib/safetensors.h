@@ -36,6 +36,7 @@ std::vector<float> ToFloat(const std::string& name, const Array& array);
 std::vector<int32_t> ToInt32(const std::string& name, const Array& array);
 
 Array FromFloat(const std::vector<float>& values, const std::vector<size_t>& shape);
+Array FromInt32(const std::vector<int32_t>& values, const std::vector<size_t>& shape);
 Array FromUint8(const std::vector<uint8_t>& values, const std::vector<size_t>& shape);
 
 }  // namespace smx::tools

@@ -25,7 +25,7 @@ struct InspectFlags {
 };
 
 void PrintRow(const char* name, const std::string& value) {
-  if (!value.empty()) std::printf("%-15s %s\n", name, Printable(value).c_str());
+  if (!value.empty()) std::printf("%-25s %s\n", name, Printable(value).c_str());
 }
 
 void PrintSummary(const ordered_json& r) {

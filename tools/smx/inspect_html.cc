@@ -173,8 +173,9 @@ std::string InspectionHtml(const ordered_json& report) {
   html += Table(report,
                 {"model", "weight_type", "task", "num_classes", "temperature", "padding", "routing_group", "vocab_size",
                  "max_seq_len", "d_emb", "d_model", "d_ff", "num_heads", "isa", "backend", "verified"});
-  html +=
-      Table(report["experts"], {"num_experts", "expert_d_ff", "capacity_factor", "min_expert_capacity", "router_type"});
+  html += Table(report["experts"], {"num_experts", "expert_d_ff", "capacity_factor", "min_expert_capacity", "routing",
+                                    "num_selected_experts", "batch_prioritized_routing", "router_type",
+                                    "max_group_size", "reference_group_order"});
   html += LayersPicture(report["layers"]) + "</div>";
   html += "<h2>Parameters: " + BytesText(report["weights_bytes"].get<unsigned long long>()) + " of " +
           BytesText(report["file_bytes"].get<unsigned long long>()) + " in the file</h2>";

@@ -43,7 +43,16 @@ void AddConfig(const Model& model, ordered_json* report) {
                     {"expert_d_ff", info.expert_d_ff},
                     {"capacity_factor", info.capacity_factor},
                     {"min_expert_capacity", info.min_expert_capacity},
+                    {"routing", info.routing},
                     {"router_type", info.router_type}};
+    if (info.num_selected_experts != 0) {
+      r["experts"]["num_selected_experts"] = info.num_selected_experts;
+      r["experts"]["batch_prioritized_routing"] = info.batch_prioritized_routing;
+    }
+    if (info.batch_routing_group) {
+      r["experts"]["max_group_size"] = info.max_group_size;
+      r["experts"]["reference_group_order"] = info.reference_group_order;
+    }
   }
   r["layers"] = ordered_json::array();
   for (size_t i = 0; i < info.num_layers; ++i) {

@@ -52,7 +52,14 @@ Ids ReadIds(const std::string& path) {
 struct Routing {
   size_t first_group, groups, tokens, experts, capacity;
   std::vector<float> weights;    // [groups, experts, capacity]
-  std::vector<int32_t> indices;  // the same: which token of the group
+  std::vector<int32_t> indices;  // the same: which token of the group, -1 for none
+};
+
+/// Where tokens choose: what each of a layer's tokens chose. Of pads that a masked model never sees -1, with weight 0.
+struct Choices {
+  std::vector<size_t> shape;     // [groups, tokens, num_selected_experts]
+  std::vector<int32_t> indices;  // the same, then 2: the expert, and the place in its queue
+  std::vector<float> weights;    // the probability, 0 where the expert refused
 };
 
 /// Puts what the Encoder shows into arrays under the golden files' names and shapes. One text after the other, or a
@@ -71,6 +78,7 @@ class Recorder {
   void See(const Observation& seen);
   void KeepRows(const std::string& name, const Observation& seen);
   void KeepRouting(const std::string& layer, const Observation& seen);
+  void KeepChoices(const std::string& layer, const Observation& seen);
   void Expand(const std::string& layer, const std::vector<Routing>& routings, ArrayMap* out) const;
 
   const Ids& ids_;
@@ -78,6 +86,7 @@ class Recorder {
   size_t text_ = 0;
   std::map<std::string, std::pair<std::vector<size_t>, std::vector<float>>> rows_;
   std::map<std::string, std::vector<Routing>> routings_;
+  std::map<std::string, Choices> choices_;
 };
 
 void Recorder::See(const Observation& seen) {
@@ -86,6 +95,7 @@ void Recorder::See(const Observation& seen) {
   if (seen.layer < 0) return KeepRows(name, seen);
   const std::string layer = "layer_" + std::to_string(seen.layer);
   if (name == "combine_weights") return KeepRouting(layer, seen);
+  if (name == "dispatch_indices") return KeepChoices(layer, seen);
   KeepRows(name == "output" ? layer : layer + "/" + name, seen);
 }
 
@@ -114,6 +124,26 @@ void Recorder::KeepRouting(const std::string& layer, const Observation& seen) {
   routings_[layer].push_back(std::move(routing));
 }
 
+/// seen.shape is [groups, tokens, num_selected_experts, 2]; probabilities and places of the same run were seen before.
+void Recorder::KeepChoices(const std::string& layer, const Observation& seen) {
+  const Routing& routing = routings_.at(layer).back();
+  const std::vector<float>& probs = rows_.at(layer + "/router_probs").second;
+  const size_t k = seen.shape[2];
+  Choices& choices = choices_[layer];
+  if (choices.shape.empty()) {
+    choices.shape = {is_batch_ ? routing.groups : ids_.batch, routing.tokens, k};
+    choices.weights.resize(ids_.batch * ids_.length * k);
+    choices.indices.assign(2 * choices.weights.size(), -1);
+  }
+  const size_t first = text_ * ids_.length * k;
+  for (size_t i = 0; i < seen.shape[0] * seen.shape[1] * k; ++i) {
+    const size_t expert = static_cast<size_t>(seen.indices[2 * i]);
+    const size_t place = static_cast<size_t>(seen.indices[2 * i + 1]);
+    std::copy_n(seen.indices + 2 * i, 2, choices.indices.data() + 2 * (first + i));
+    if (place < routing.capacity) choices.weights[first + i] = probs[(first + i) / k * routing.experts + expert];
+  }
+}
+
 /// dispatch u8 and combine f32, [groups, tokens, experts, slots]: 1 and the weight where a slot holds a token.
 void Recorder::Expand(const std::string& layer, const std::vector<Routing>& routings, ArrayMap* out) const {
   size_t groups = 0;
@@ -127,6 +157,7 @@ void Recorder::Expand(const std::string& layer, const std::vector<Routing>& rout
   std::vector<float> combine(dispatch.size());
   for (const Routing& r : routings) {
     for (size_t slot = 0; slot < r.indices.size(); ++slot) {
+      if (r.indices[slot] < 0) continue;
       const size_t group = r.first_group + slot / (r.experts * r.capacity);
       const size_t expert = slot / r.capacity % r.experts;
       const size_t token = static_cast<size_t>(r.indices[slot]);
@@ -142,6 +173,12 @@ void Recorder::Expand(const std::string& layer, const std::vector<Routing>& rout
 void Recorder::AddTo(ArrayMap* out) {
   for (const auto& [name, array] : rows_) (*out)[name] = FromFloat(array.second, array.first);
   for (const auto& [layer, routings] : routings_) Expand(layer, routings, out);
+  for (const auto& [layer, choices] : choices_) {
+    std::vector<size_t> shape = choices.shape;
+    (*out)[layer + "/combine_weights"] = FromFloat(choices.weights, shape);
+    shape.push_back(2);
+    (*out)[layer + "/dispatch_indices"] = FromInt32(choices.indices, shape);
+  }
 }
 
 struct Outputs {
@@ -232,8 +269,9 @@ void AddRun(CLI::App* app) {
   command->add_flag("--json", flags->json, "Print what was written as a JSON object");
   command->footer(
       "Writes sequence_output, pooled_output and logits; with --layers embedding_output, layer_{i},\n"
-      "layer_{i}/router_probs, /dispatch, /combine and the sublayers. A model that routes over batches runs\n"
-      "the whole input as one batch, all others text by text.\n"
+      "layer_{i}/router_probs, /dispatch, /combine and the sublayers; where tokens choose experts\n"
+      "/dispatch_indices and /combine_weights, too. A model that routes over batches runs the whole input\n"
+      "as one batch, all others text by text.\n"
       "Example:\n"
       "  smx run model.smx --input io.safetensors --output out.safetensors --layers");
   command->callback([flags] { Run(*flags); });

@@ -44,7 +44,7 @@ class Encoder {
   /// Bytes that Create needs for `options`, at any alignment; exact.
   ///
   /// @retval kInvalidArgument  an option outside of its range, or batch_size > 1 for a model that routes per text.
-  /// @retval kUnsupported      the batch would need several routing groups.
+  /// @retval kUnsupported      the arena would not fit into the address space.
   static Result<size_t> ArenaBytes(const Model& model, const Options& options = {});
 
   /// Plans, creates the backend's operators and checks each kind of product that the model uses against the

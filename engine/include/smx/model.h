@@ -47,6 +47,9 @@ struct ModelInfo {
   size_t d_emb, d_model, d_ff, num_heads, num_layers;
   size_t num_experts, expert_d_ff, min_expert_capacity, max_group_size;  ///< 0 without experts.
   double capacity_factor;
+  size_t num_selected_experts;     ///< Experts that a token chooses; 0 where tokens do not choose.
+  bool batch_prioritized_routing;  ///< The surest tokens choose first.
+  bool reference_group_order;      ///< Several routing groups: the reference's mix-up of groups and experts.
   size_t num_classes;
   int32_t pad_id;
   bool is_regression;
@@ -55,6 +58,7 @@ struct ModelInfo {
   bool batch_routing_group;  ///< Else each text is a routing group of its own.
   bool has_tokenizer;
   const char* weight_type;  ///< "f32" or "int8": the type of the dense products.
+  const char* routing;      ///< "experts_choose" or "tokens_choose"; "" without experts.
   const char* router_type;  ///< "float32" or "bfloat16"; "" without experts.
 };
 

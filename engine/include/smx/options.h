@@ -11,13 +11,16 @@ namespace smx {
 
 /// Sees what a layer computed: f32, row-major, valid during the call only.
 ///   name       as in the golden files: "embedding_output", "mixing_output", "mixing_norm", "router_logits",
-///              "router_probs", "combine_weights", "ff_output", "output", "pooled_output", "logits"
+///              "router_probs", "combine_weights", "dispatch_indices", "ff_output", "output", "pooled_output", "logits"
 ///   layer      0 .. num_layers - 1; -1 outside of the blocks
-///   shape      [batch, rows that are computed, d_model], see Options::skip_dead_rows; router_*: [groups,
-///   tokens_per_group, num_experts];
-///              combine_weights: [groups, num_experts, expert_capacity]
-///   values     as many as the shape says
-///   indices    only with combine_weights: the token of its group that each slot holds, dispatch_indices; else null
+///   shape      [batch, rows that are computed, d_model], see Options::skip_dead_rows;
+///              router_*: [groups, tokens_per_group, num_experts];
+///              combine_weights: [groups, num_experts, expert_capacity];
+///              dispatch_indices, where tokens choose: [groups, tokens_per_group, num_selected_experts, 2]
+///   values     as many as the shape says; null for dispatch_indices
+///   indices    combine_weights: the token of its group that each place of an expert holds, -1 for none;
+///              dispatch_indices: a token's expert, and its place in the queue there, refused from expert_capacity on;
+///              else null
 struct Observation {
   const char* name;
   int layer;

@@ -7,13 +7,19 @@
 
 namespace smx {
 
-struct Moe::Group {  // all rows of x
-  size_t capacity;
-  MatF logits, probs;         // [tokens, num_experts]
-  int32_t* order;             // [tokens], scratch
-  int32_t* dispatch_indices;  // [num_experts, capacity]
-  float* combine_weights;     // [num_experts, capacity]
-  MatF gathered, computed;    // [capacity, d_model]
+struct Moe::Pass {
+  const RunContext& run;
+  RoutingShape shape;
+  ConstMatF x;
+  MatF out;
+  MatF logits, probs;        // [tokens, num_experts]
+  int32_t* scratch;          // see router.h
+  Choice* choices;           // [tokens, num_selected_experts], where tokens choose
+  int32_t* queue_tokens;     // [num_groups, num_experts, expert_capacity]
+  float* queue_weights;      // the same
+  MatF gathered, computed;   // [expert_capacity, d_model]
+  size_t rows_computed = 0;  // pairs of an expert and a token
+  size_t rows_present = 0;
 };
 
 void Moe::Prepare(const MoeWeights& weights, const PrepareContext& context) {
@@ -21,104 +27,143 @@ void Moe::Prepare(const MoeWeights& weights, const PrepareContext& context) {
   Plan* plan = context.plan;
   const MoeConfig& moe = context.config.moe;
   const size_t tokens = context.max_rows();
-  const size_t capacity = ExpertCapacity(moe, tokens);
+  const RoutingRoom room = RoomForRouting(context.config, context.batch_size, context.max_tokens);
   const Checked value = sizeof(float);
   const Checked all_probs = Checked(tokens) * Checked(moe.num_experts) * value;
-  const Checked all_slots = Checked(moe.num_experts) * Checked(capacity) * value;
-  const Checked expert_rows = Checked(capacity) * Checked(context.config.d_model) * value;
+  const Checked all_places = Checked(moe.num_experts) * Checked(room.places_per_expert) * value;
+  const Checked expert_rows = Checked(room.expert_capacity) * Checked(context.config.d_model) * value;
 
   plan->BeginStage("router");
   router_logits_ = plan->Acquire("router_logits", all_probs);
   router_probs_ = plan->Acquire("router_probs", all_probs);
   plan->NextStep();
-  order_ = plan->Acquire("router_order", Checked(tokens) * value);
-  dispatch_indices_ = plan->Acquire("dispatch_indices", all_slots);
-  combine_weights_ = plan->Acquire("combine_weights", all_slots);
+  const size_t queue_lengths = moe.tokens_choose ? moe.num_experts : 0;
+  scratch_ = plan->Acquire("router_order", (Checked(tokens) + Checked(queue_lengths)) * value);
+  if (moe.tokens_choose) {
+    const Checked num_choices = Checked(tokens) * Checked(moe.num_selected_experts);
+    choices_ = plan->Acquire("dispatch_indices", num_choices * Checked(sizeof(Choice)));
+  }
+  queue_tokens_ = plan->Acquire("queue_tokens", all_places);
+  queue_weights_ = plan->Acquire("queue_weights", all_places);
   plan->NextStep();
   plan->BeginStage("experts");
   gathered_ = plan->Acquire("gathered_rows", expert_rows);
   computed_ = plan->Acquire("expert_output", expert_rows);
   plan->NextStep();
-  room_.Prepare(weights.experts[0], capacity, plan);
+  room_.Prepare(weights.experts[0], room.expert_capacity, plan);
   plan->NextStep();
   for (const BufferId id :
-       {router_logits_, router_probs_, order_, dispatch_indices_, combine_weights_, gathered_, computed_}) {
+       {router_logits_, router_probs_, scratch_, choices_, queue_tokens_, queue_weights_, gathered_, computed_}) {
     plan->Release(id);
   }
 }
 
 Status Moe::Create(const PrepareContext& context, Backend* backend) {
-  const size_t capacity = ExpertCapacity(context.config.moe, context.max_rows());
+  const RoutingRoom room = RoomForRouting(context.config, context.batch_size, context.max_tokens);
   SMX_TRY(experts_.Allocate(weights_->experts.size()));
   for (size_t e = 0; e < experts_.size(); ++e) {
-    SMX_TRY(experts_[e].Create(weights_->experts[e], capacity, backend));
+    SMX_TRY(experts_[e].Create(weights_->experts[e], room.expert_capacity, backend));
   }
   return Status::kOk;
 }
 
-/// Only the rows that somebody reads, those that `out` has; an expert without such a row is not run. Returns how many
-/// there were.
-Result<size_t> Moe::RunExpert(const RunContext& run, const Group& group, size_t expert, ConstMatF x, MatF out) {
-  const int32_t* tokens = group.dispatch_indices + expert * group.capacity;
-  const float* weights = group.combine_weights + expert * group.capacity;
-  int32_t* const slots = group.order;  // capacity <= tokens, and the order has done its work
+void Moe::RunRouter(const Pass& pass) {
+  const MoeConfig& moe = pass.run.config.moe;
+  const KernelTable& kernels = pass.run.backend->kernels;
+  const RouterFn router = moe.bfloat16_router ? kernels.router_bf16 : kernels.router_f32;
+  router(pass.x, weights_->router_kernel, weights_->router_bias, pass.logits, pass.probs);
+  pass.run.backend->macs += uint64_t{pass.x.rows} * pass.x.cols * experts_.size();
+
+  const size_t tokens = pass.shape.tokens_per_group;
+  const size_t places = experts_.size() * pass.shape.expert_capacity;
+  for (size_t group = 0; group < pass.shape.num_groups; ++group) {
+    const ConstMatF probs = pass.probs.Rows(group * tokens, tokens);
+    const ExpertQueues queues = {pass.shape.expert_capacity, pass.queue_tokens + group * places,
+                                 pass.queue_weights + group * places};
+    if (moe.tokens_choose) {
+      TokensChoose(probs, moe, pass.scratch, pass.choices + group * tokens * moe.num_selected_experts, queues);
+    } else {
+      ExpertsChoose(probs, pass.scratch, queues);
+    }
+  }
+}
+
+void Moe::ObserveRouter(const Pass& pass, int layer) const {
+  const MoeConfig& moe = pass.run.config.moe;
+  const size_t groups = pass.shape.num_groups;
+  const size_t tokens = pass.shape.tokens_per_group;
+  const size_t router_shape[] = {groups, tokens, experts_.size()};
+  Observe(pass.run, "router_logits", layer, router_shape, pass.logits.data);
+  Observe(pass.run, "router_probs", layer, router_shape, pass.probs.data);
+  const size_t queues_shape[] = {groups, experts_.size(), pass.shape.expert_capacity};
+  Observe(pass.run, "combine_weights", layer, queues_shape, pass.queue_weights, pass.queue_tokens);
+  if (!moe.tokens_choose) return;
+  const size_t choices_shape[] = {groups, tokens, moe.num_selected_experts, 2};
+  static_assert(sizeof(Choice) == 2 * sizeof(int32_t));
+  Observe(pass.run, "dispatch_indices", layer, choices_shape, nullptr, reinterpret_cast<const int32_t*>(pass.choices));
+}
+
+/// Only the rows that somebody reads, those that `out` has; an expert without such a row is not run.
+Status Moe::RunQueue(size_t queue, FeedForward* expert, Pass* pass) {
+  const size_t capacity = pass->shape.expert_capacity;
+  const size_t first_row = queue / experts_.size() * pass->shape.tokens_per_group;
+  const int32_t* tokens = pass->queue_tokens + queue * capacity;
+  const float* weights = pass->queue_weights + queue * capacity;
+  const auto row_of = [&](size_t place) { return first_row + static_cast<size_t>(tokens[place]); };
+  int32_t* const live_places = pass->scratch;  // capacity <= tokens, and the order has done its work
   size_t num_live = 0;
-  for (size_t c = 0; c < group.capacity; ++c) {
-    const size_t token = static_cast<size_t>(tokens[c]);
-    if (token >= out.rows) continue;
-    std::memcpy(group.gathered.Row(num_live), x.Row(token), x.cols * sizeof(float));
-    slots[num_live++] = static_cast<int32_t>(c);
+  for (size_t place = 0; place < capacity && tokens[place] != kNoToken; ++place) {
+    ++pass->rows_present;
+    if (row_of(place) >= pass->out.rows) continue;
+    std::memcpy(pass->gathered.Row(num_live), pass->x.Row(row_of(place)), pass->x.cols * sizeof(float));
+    live_places[num_live++] = static_cast<int32_t>(place);
   }
-  if (num_live == 0) return num_live;
-  SMX_TRY(experts_[expert].Run(run, room_, group.gathered.Rows(0, num_live), group.computed.Rows(0, num_live)));
+  if (num_live == 0) return Status::kOk;
+  pass->rows_computed += num_live;
+  const MatF computed = pass->computed.Rows(0, num_live);
+  SMX_TRY(expert->Run(pass->run, room_, pass->gathered.Rows(0, num_live), computed));
   for (size_t i = 0; i < num_live; ++i) {
-    const float weight = weights[slots[i]];
-    float* row = out.Row(static_cast<size_t>(tokens[slots[i]]));
-    for (size_t c = 0; c < out.cols; ++c) row[c] += weight * group.computed.Row(i)[c];
+    const size_t place = static_cast<size_t>(live_places[i]);
+    float* row = pass->out.Row(row_of(place));
+    for (size_t c = 0; c < computed.cols; ++c) row[c] += weights[place] * computed.Row(i)[c];
   }
-  return num_live;
+  return Status::kOk;
 }
 
-void Moe::RunRouter(const RunContext& run, const Group& group, ConstMatF x) {
-  const KernelTable& kernels = run.backend->kernels;
-  const RouterFn router = run.config.moe.bfloat16_router ? kernels.router_bf16 : kernels.router_f32;
-  router(x, weights_->router_kernel, weights_->router_bias, group.logits, group.probs);
-  run.backend->macs += uint64_t{x.rows} * x.cols * experts_.size();
-  ExpertsChoose(group.probs, group.capacity, group.order, group.dispatch_indices, group.combine_weights);
-}
-
-Result<size_t> Moe::RunExperts(const RunContext& run, const Group& group, ConstMatF x, MatF out) {
-  for (size_t r = 0; r < out.rows; ++r) std::fill_n(out.Row(r), out.cols, 0.0f);
-  size_t num_computed = 0;
-  for (size_t e = 0; e < experts_.size(); ++e) {
-    SMX_ASSIGN_OR_RETURN(const size_t rows, RunExpert(run, group, e, x, out));
-    num_computed += rows;
+/// The reference lays the queues of all groups out flat, [groups, experts], and cuts them into equal runs, one for each
+/// expert: so with several groups most tokens go to another expert than the one that took them. Models that were
+/// trained so need it (reference_group_order).
+Status Moe::RunExperts(Pass* pass) {
+  for (size_t r = 0; r < pass->out.rows; ++r) std::fill_n(pass->out.Row(r), pass->out.cols, 0.0f);
+  const size_t num_groups = pass->shape.num_groups;
+  const bool in_runs = pass->run.config.moe.reference_group_order;
+  for (size_t queue = 0; queue < num_groups * experts_.size(); ++queue) {
+    const size_t expert = in_runs ? queue / num_groups : queue % experts_.size();
+    SMX_TRY(RunQueue(queue, &experts_[expert], pass));
   }
-  return num_computed;
+  return Status::kOk;
 }
 
 Status Moe::Run(const RunContext& run, int layer, ConstMatF x, MatF out) {
   const size_t num_experts = experts_.size();
-  const size_t capacity = ExpertCapacity(run.config.moe, x.rows);
-  const Group group = {capacity,
-                       DenseMat(run.arena.Get<float>(router_logits_), x.rows, num_experts),
-                       DenseMat(run.arena.Get<float>(router_probs_), x.rows, num_experts),
-                       run.arena.Get<int32_t>(order_),
-                       run.arena.Get<int32_t>(dispatch_indices_),
-                       run.arena.Get<float>(combine_weights_),
-                       DenseMat(run.arena.Get<float>(gathered_), capacity, x.cols),
-                       DenseMat(run.arena.Get<float>(computed_), capacity, x.cols)};
-  RunRouter(run, group, x);
+  const RoutingShape shape = ShapeOfRouting(run.config, x.rows);
+  Pass pass = {run,
+               shape,
+               x,
+               out,
+               DenseMat(run.arena.Get<float>(router_logits_), x.rows, num_experts),
+               DenseMat(run.arena.Get<float>(router_probs_), x.rows, num_experts),
+               run.arena.Get<int32_t>(scratch_),
+               run.config.moe.tokens_choose ? run.arena.Get<Choice>(choices_) : nullptr,
+               run.arena.Get<int32_t>(queue_tokens_),
+               run.arena.Get<float>(queue_weights_),
+               DenseMat(run.arena.Get<float>(gathered_), shape.expert_capacity, x.cols),
+               DenseMat(run.arena.Get<float>(computed_), shape.expert_capacity, x.cols)};
+  RunRouter(pass);
   run.EndStage(x.rows, x.rows, uint64_t{x.rows} * x.cols * num_experts);
-  const size_t router_shape[] = {1, x.rows, num_experts};
-  Observe(run, "router_logits", layer, router_shape, group.logits.data);
-  Observe(run, "router_probs", layer, router_shape, group.probs.data);
-  const size_t combine_shape[] = {1, num_experts, capacity};
-  Observe(run, "combine_weights", layer, combine_shape, group.combine_weights, group.dispatch_indices);
-
-  SMX_ASSIGN_OR_RETURN(const size_t num_computed, RunExperts(run, group, x, out));
-  const size_t num_slots = num_experts * capacity;
-  run.EndStage(num_computed, num_slots, experts_[0].Macs(num_slots));
+  ObserveRouter(pass, layer);
+  SMX_TRY(RunExperts(&pass));
+  run.EndStage(pass.rows_computed, pass.rows_present, experts_[0].Macs(pass.rows_present));
   return Status::kOk;
 }
 

@@ -8,27 +8,29 @@
 
 namespace smx {
 
-/// Mixture of experts with experts-choose routing: per routing group (a text, or the whole batch), each expert takes
-/// the tokens that want it most, up to its capacity; a token's output is the sum over its experts of probability x
-/// expert(token), 0 when none took it. Source: MoeLayer in sparse_mixers/layers.py.
+/// Mixture of experts. Per routing group (a text, or a part of the batch) the router fills a queue of tokens for each
+/// expert, up to its capacity: experts choose tokens or tokens choose experts, see router.h. A token's output is the
+/// sum over the queues that it is in of probability x expert(token), 0 when it is in none. Source: MoeLayer in
+/// sparse_mixers/layers.py.
 class Moe {
  public:
   void Prepare(const MoeWeights& weights, const PrepareContext& context);
   Status Create(const PrepareContext& context, Backend* backend);
-  /// x: all rows of the routing group; out: the first of them, those that somebody reads.
+  /// x: all rows of the routing groups; out: the first of them, those that somebody reads.
   Status Run(const RunContext& run, int layer, ConstMatF x, MatF out);
 
  private:
-  struct Group;  // pieces of the arena that a routing group is computed in
+  struct Pass;  // one run: its rows, and the pieces of the arena
 
-  void RunRouter(const RunContext& run, const Group& group, ConstMatF x);
-  Result<size_t> RunExperts(const RunContext& run, const Group& group, ConstMatF x, MatF out);
-  Result<size_t> RunExpert(const RunContext& run, const Group& group, size_t expert, ConstMatF x, MatF out);
+  void RunRouter(const Pass& pass);
+  void ObserveRouter(const Pass& pass, int layer) const;
+  Status RunExperts(Pass* pass);
+  Status RunQueue(size_t queue, FeedForward* expert, Pass* pass);
 
   const MoeWeights* weights_ = nullptr;
   FixedArray<FeedForward> experts_;
   FeedForwardRoom room_;
-  BufferId router_logits_, router_probs_, order_, dispatch_indices_, combine_weights_, gathered_, computed_;
+  BufferId router_logits_, router_probs_, scratch_, choices_, queue_tokens_, queue_weights_, gathered_, computed_;
 };
 
 }  // namespace smx

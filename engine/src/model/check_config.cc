@@ -119,10 +119,24 @@ Status CheckLayers(const schema::Config& c, const Log& log, ModelConfig* config)
               any_experts ? "missing" : "there", any_experts ? "a" : "no");
 }
 
-Status CheckExperts(const schema::Experts& e, const Log& log, MoeConfig* moe) {
-  if (e.routing() != schema::RoutingKind_EXPERTS_CHOOSE) {
+Status CheckRouting(const schema::Experts& e, const Log& log, MoeConfig* moe) {
+  if (e.routing() > schema::RoutingKind_TOKENS_CHOOSE) {
     return NotBuilt(log, "routing", schema::EnumNameRoutingKind(e.routing()), e.routing());
   }
+  const Bound bounds[] = {{"num_selected_experts", e.num_selected_experts(), e.num_experts()}};
+  SMX_TRY(CheckBounds(bounds, log));
+  moe->tokens_choose = e.routing() == schema::RoutingKind_TOKENS_CHOOSE;
+  moe->num_selected_experts = e.num_selected_experts();
+  moe->batch_prioritized_routing = e.batch_prioritized_routing();
+  moe->reference_group_order = e.reference_group_order();
+  if (moe->tokens_choose || (moe->num_selected_experts == 1 && !moe->batch_prioritized_routing)) return Status::kOk;
+  return Fail(
+      log, Status::kInvalidModel,
+      "config: num_selected_experts %zu, batch_prioritized_routing %d with routing EXPERTS_CHOOSE, must be 1, 0",
+      moe->num_selected_experts, moe->batch_prioritized_routing ? 1 : 0);
+}
+
+Status CheckExperts(const schema::Experts& e, const Log& log, MoeConfig* moe) {
   if (e.router_type() > schema::RouterType_BFLOAT16) {
     return NotBuilt(log, "router_type", schema::EnumNameRouterType(e.router_type()), e.router_type());
   }
@@ -130,6 +144,7 @@ Status CheckExperts(const schema::Experts& e, const Log& log, MoeConfig* moe) {
                           {"expert_d_ff", e.expert_d_ff(), kMaxWidth},
                           {"max_group_size", e.max_group_size(), UINT32_MAX}};
   SMX_TRY(CheckBounds(bounds, log));
+  SMX_TRY(CheckRouting(e, log, moe));
   if (!(e.capacity_factor() >= 0.0 && e.capacity_factor() <= static_cast<double>(kMaxExperts))) {
     return Fail(log, Status::kInvalidModel, "config: capacity_factor %g, must be 0..%u", e.capacity_factor(),
                 kMaxExperts);
@@ -152,6 +167,10 @@ Status CheckConfig(const schema::Model& model, const Log& log, ModelConfig* conf
   SMX_TRY(CheckTemperature(c, log));
   SMX_TRY(CheckLayers(c, log, config));
   if (c.experts() != nullptr) SMX_TRY(CheckExperts(*c.experts(), log, &config->moe));
+  if (config->moe.reference_group_order && c.routing_group() == schema::RoutingGroup_SEQUENCE) {
+    return Fail(log, Status::kInvalidModel,
+                "config: reference_group_order with routing_group SEQUENCE, must be false: each text is one group");
+  }
   const uint32_t num_labels = model.labels() == nullptr ? 0 : model.labels()->size();
   if (num_labels != 0 && num_labels != c.num_classes()) {
     return Fail(log, Status::kInvalidModel, "labels: %u of them for num_classes %u", num_labels, c.num_classes());

@@ -21,12 +21,16 @@ struct LayerConfig {
 
 /// Shared by all layers with experts; num_experts is 0 when there are none.
 struct MoeConfig {
+  bool tokens_choose = false;  // their experts; else experts choose their tokens
   size_t num_experts = 0;
   size_t expert_d_ff = 0;
   double capacity_factor = 0;
   size_t min_expert_capacity = 0;
   size_t max_group_size = 0;
+  size_t num_selected_experts = 1;         // of each token, where tokens choose
+  bool batch_prioritized_routing = false;  // the same: surest tokens first
   bool bfloat16_router = false;
+  bool reference_group_order = false;  // see Moe::RunExperts
 };
 
 struct ModelConfig {

@@ -40,6 +40,9 @@ ModelInfo InfoOf(const ModelData& data) {
   info.min_expert_capacity = c.moe.min_expert_capacity;
   info.max_group_size = c.moe.max_group_size;
   info.capacity_factor = c.moe.capacity_factor;
+  info.num_selected_experts = c.moe.tokens_choose ? c.moe.num_selected_experts : 0;
+  info.batch_prioritized_routing = c.moe.batch_prioritized_routing;
+  info.reference_group_order = c.moe.reference_group_order;
   info.num_classes = c.num_classes;
   info.pad_id = c.pad_id;
   info.is_regression = c.is_regression;
@@ -48,6 +51,7 @@ ModelInfo InfoOf(const ModelData& data) {
   info.batch_routing_group = c.batch_routing_group;
   info.has_tokenizer = data.has_tokenizer;
   info.weight_type = data.weights.product_type == WeightType::kF32 ? "f32" : "int8";
+  info.routing = c.moe.num_experts == 0 ? "" : c.moe.tokens_choose ? "tokens_choose" : "experts_choose";
   info.router_type = c.moe.num_experts == 0 ? "" : c.moe.bfloat16_router ? "bfloat16" : "float32";
   return info;
 }
