@@ -132,6 +132,9 @@ TEST_CASE("concurrency: encoders of one model, created and run on 8 threads at o
                               {"bert", WeightsType::kInt8},
                               {"sparse_mixer", WeightsType::kInt8},
                               {"sparse_mixer", WeightsType::kF32},
+                              {"t_net", WeightsType::kInt8},
+                              {"f_net", WeightsType::kInt8},
+                              {"h_net", WeightsType::kF32},
                               {"shipped", WeightsType::kInt8}};
   for (const TestModel& test_model : models) {
     const char* const name = test_model.name;

@@ -124,12 +124,15 @@ class SlotCounter {
   std::map<int, size_t> counts_;
 };
 
+/// "linear_mixing" and the like.
+bool IsMixing(const std::string& stage) { return stage.find("_mixing") != std::string::npos; }
+
 /// Rows that a stage must compute, by the sets.
 size_t RowsOfStage(const std::string& name, const RunNeeds& needs, int layer, const SlotCounter& slots) {
   if (name == "embedding") return needs.embedding.size();
   if (name == "pooler" || name == "classification") return 1;
   const smx::tests::BlockNeeds& block = needs.blocks[static_cast<size_t>(layer)];
-  if (name == "linear_mixing" || name == "attention" || name == "router") return block.mixed.size();
+  if (name == "attention" || name == "router" || IsMixing(name)) return block.mixed.size();
   if (name == "feed_forward") return block.output.size();
   REQUIRE(name == "experts");
   return slots.count(layer);
@@ -142,12 +145,32 @@ uint64_t PackedLength(size_t rows, size_t longest) {
   return std::min(length, longest);
 }
 
+/// Of Fourier and Hartley mixing by products: the sequence, all frequencies or the first, then the hidden axis of the
+/// cosine rows and the sine rows that the wanted rows are made of.
+uint64_t FourierMacs(const ModelConfig& config, size_t layer, uint64_t n, uint64_t mixed) {
+  const auto even = [](uint64_t length) { return length / 2 + 1; };
+  const auto odd = [](uint64_t length) { return (length - 1) / 2; };
+  const uint64_t d = config.d_model;
+  const uint64_t cosine_rows = std::min(mixed, even(n)), sine_rows = std::min(mixed - 1, odd(n));
+  const uint64_t sequence = mixed == 1 ? d * even(n) : d * (even(n) * even(n) + odd(n) * odd(n));
+  const bool is_hartley = config.layers[layer].mixing == smx::schema::MixingKind_HARTLEY;
+  const uint64_t with_cosines = is_hartley ? cosine_rows + sine_rows : cosine_rows;
+  const uint64_t with_sines = is_hartley ? cosine_rows + sine_rows : sine_rows;
+  return sequence + with_cosines * even(d) * even(d) + with_sines * odd(d) * odd(d);
+}
+
 /// Multiply-adds of the mixing of one block of one text. Attention: keys and values of all rows that it reads.
-uint64_t MixingMacs(const ModelConfig& config, size_t layer, size_t n, const RunNeeds& needs) {
+uint64_t MixingMacs(const ModelConfig& config, const smx::Step& step, size_t n, const RunNeeds& needs) {
+  const size_t layer = static_cast<size_t>(step.layer);
+  if (step.choice.way != nullptr && std::string(step.choice.way) == "fft") return 0;  // no products
   const smx::tests::BlockNeeds& block = needs.blocks[layer];
   const uint64_t d = config.d_model, mixed = block.mixed.size(), input = block.input.size();
   if (config.layers[layer].mixing == smx::schema::MixingKind_ATTENTION) {
     return 2 * (input + mixed) * d * d + 2 * mixed * input * d;
+  }
+  if (config.layers[layer].mixing == smx::schema::MixingKind_FOURIER ||
+      config.layers[layer].mixing == smx::schema::MixingKind_HARTLEY) {
+    return FourierMacs(config, layer, n, mixed);
   }
   const bool is_masked = config.padding == smx::schema::Padding_MASKED;
   const uint64_t inputs = is_masked ? PackedLength(n, config.max_seq_len) : n;
@@ -196,10 +219,10 @@ void CheckStep(const StepsCase& c, const smx::Step& step) {
   if (!HasPadAmongReal(c.config, c.input)) CHECK(step.rows == least);
   CHECK(step.rows <= step.rows_present);
   CHECK(step.macs <= step.macs_dense);
-  if (name == "linear_mixing" && c.input.num_tokens() == 1) {
+  if (IsMixing(name) && c.input.num_tokens() == 1) {
     // A text of one token takes whatever kernel is packed for short ones.
-  } else if (name == "attention" || name == "linear_mixing") {
-    CHECK(step.macs == MixingMacs(c.config, static_cast<size_t>(step.layer), c.input.num_tokens(), c.prefix));
+  } else if (name == "attention" || IsMixing(name)) {
+    CHECK(step.macs == MixingMacs(c.config, step, c.input.num_tokens(), c.prefix));
   } else {
     CHECK(step.macs * step.rows_present == step.macs_dense * step.rows);
   }

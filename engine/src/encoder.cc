@@ -22,7 +22,7 @@ class EncoderState {
   EncoderState(const Model& model, const Options& its_options)
       : data(model.data()),
         options(its_options),
-        context_{data.config, options.batch_size, MaxTokens(data.config, options), &plan, {}} {}
+        context_{data.config, options, options.batch_size, MaxTokens(data.config, options), &plan, {}} {}
 
   /// Plans the whole run; creates nothing.
   Status Prepare();
@@ -73,11 +73,12 @@ Status CheckOptions(const ModelConfig& config, const Options& options) {
     return Fail(log, Status::kInvalidArgument, "options: max_tokens %zu, the model has max_seq_len %zu",
                 options.max_tokens, config.max_seq_len);
   }
-  const bool fixed_length = !config.masked_padding && config.HasLinearMixing();
+  const bool fixed_length = !config.masked_padding && config.HasSequenceKernel();
   if (fixed_length && options.max_tokens != 0 && options.max_tokens != config.max_seq_len) {
-    return Fail(log, Status::kInvalidArgument,
-                "options: max_tokens %zu; linear mixing with reference padding always reads max_seq_len %zu",
-                options.max_tokens, config.max_seq_len);
+    return Fail(
+        log, Status::kInvalidArgument,
+        "options: max_tokens %zu; a mixing with an input_kernel and reference padding always reads max_seq_len %zu",
+        options.max_tokens, config.max_seq_len);
   }
   if (options.batch_size < 1 || options.batch_size > 65536) {
     return Fail(log, Status::kInvalidArgument, "options: batch_size %zu, must be 1..65536", options.batch_size);
@@ -103,7 +104,7 @@ bool AllFinite(ConstMatF values) {
 
 Status EncoderState::Prepare() {
   // Upper bound of what one block acquires, see Prepare of its stages.
-  constexpr size_t kBuffersPerBlock = 24;
+  constexpr size_t kBuffersPerBlock = 32;
   constexpr size_t kStagesPerBlock = 3;
   const ModelConfig& config = data.config;
   SMX_TRY(CheckOptions(config, options));
@@ -166,10 +167,10 @@ Status EncoderState::CheckInput(Span<const int32_t> token_ids, Span<const int32_
     return Fail(log, Status::kInvalidArgument, "token_ids: %zu of them; %zu texts of 1..%zu tokens each",
                 token_ids.size(), batch, context_.max_tokens);
   }
-  if (!config.masked_padding && config.HasLinearMixing() && n != config.max_seq_len) {
+  if (!config.masked_padding && config.HasSequenceKernel() && n != config.max_seq_len) {
     return Fail(log, Status::kInvalidArgument,
-                "token_ids: %zu per text; linear mixing with reference padding takes %zu, pads included", n,
-                config.max_seq_len);
+                "token_ids: %zu per text; a mixing with an input_kernel and reference padding takes %zu, pads included",
+                n, config.max_seq_len);
   }
   if (!type_ids.empty() && type_ids.size() != token_ids.size()) {
     return Fail(log, Status::kInvalidArgument, "type_ids: %zu of them for %zu token_ids", type_ids.size(),

@@ -1,11 +1,12 @@
-# What the engine is built on: XNNPACK::XNNPACK and smx_flatbuffers (headers) with SMX_FLATC (the schema compiler).
+# What the engine is built on: XNNPACK::XNNPACK, KissFFT::KissFFT and smx_flatbuffers (headers) with SMX_FLATC (the schema compiler).
 # Installed ones, or pinned sources with SMX_FETCH_DEPENDENCIES; never one in silence for the other.
 
 set(ways_out [[
 There are three ways on:
   tools/deps/install.sh               installs it (Debian 12 and 13), then configure again
   -DSMX_FETCH_DEPENDENCIES=ON         builds pinned sources of it, here
-  -DSMX_WITH_XNNPACK=OFF              does without XNNPACK: right, but many times slower]])
+  -DSMX_WITH_XNNPACK=OFF, -DSMX_WITH_KISSFFT=OFF
+                                      does without: right, but many times slower]])
 
 if(SMX_FETCH_DEPENDENCIES)
   include(SmxFetchDependencies)
@@ -17,6 +18,14 @@ if(SMX_WITH_XNNPACK)
   if(NOT XNNPACK_FOUND)
     message(FATAL_ERROR "smx needs XNNPACK of 2024-11 or newer with pthreadpool: "
                         "not found, or older (xnnpack.h: ${XNNPACK_INCLUDE_DIR}). ${ways_out}")
+  endif()
+endif()
+
+if(SMX_WITH_KISSFFT)
+  find_package(KissFFT MODULE QUIET)
+  if(NOT KissFFT_FOUND)
+    message(FATAL_ERROR "smx needs KissFFT of float32 (kiss_fft.h: ${KISSFFT_INCLUDE_DIR}, "
+                        "kissfft-float: ${KISSFFT_LIBRARY}). ${ways_out}")
   endif()
 endif()
 

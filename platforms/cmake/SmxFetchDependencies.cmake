@@ -24,3 +24,18 @@ if(SMX_WITH_XNNPACK)
   target_link_libraries(smx_fetched_xnnpack INTERFACE XNNPACK pthreadpool)
   add_library(XNNPACK::XNNPACK ALIAS smx_fetched_xnnpack)
 endif()
+
+if(SMX_WITH_KISSFFT)
+  # Its one file, without its own build, which would have -ffast-math.
+  enable_language(C)
+  FetchContent_Declare(kissfft
+    GIT_REPOSITORY https://github.com/mborgerding/kissfft.git
+    GIT_TAG 8f47a67f595a6641c566087bf5277034be64f24d  # 131.1.0, what Debian 12 and 13 have
+    SOURCE_SUBDIR none)
+  FetchContent_MakeAvailable(kissfft)
+  add_library(smx_fetched_kissfft STATIC ${kissfft_SOURCE_DIR}/kiss_fft.c)
+  target_include_directories(smx_fetched_kissfft SYSTEM PUBLIC ${kissfft_SOURCE_DIR})
+  target_compile_definitions(smx_fetched_kissfft PUBLIC kiss_fft_scalar=float)
+  set_target_properties(smx_fetched_kissfft PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  add_library(KissFFT::KissFFT ALIAS smx_fetched_kissfft)
+endif()

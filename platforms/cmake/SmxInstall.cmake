@@ -6,9 +6,9 @@ install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 if(SMX_BUILD_TOOLS)
   install(TARGETS smx smx-quantize RUNTIME)
 endif()
-if(SMX_FETCH_DEPENDENCIES AND SMX_WITH_XNNPACK)
-  # XNNPACK lies in the build folder then, where no other project can find it; the programs have it inside.
-  message(STATUS "smx: cmake --install will install the programs only, because XNNPACK is built here")
+if(SMX_FETCH_DEPENDENCIES AND (SMX_WITH_XNNPACK OR SMX_WITH_KISSFFT))
+  # They lie in the build folder then, where no other project can find them; the programs have them inside.
+  message(STATUS "smx: cmake --install will install the programs only, because XNNPACK and KissFFT are built here")
   return()
 endif()
 
@@ -27,4 +27,7 @@ install(FILES ${PROJECT_BINARY_DIR}/generated/SparseMixerConfig.cmake
               ${PROJECT_BINARY_DIR}/generated/SparseMixerConfigVersion.cmake DESTINATION ${package_dir})
 if(SMX_WITH_XNNPACK)
   install(FILES platforms/cmake/FindXNNPACK.cmake DESTINATION ${package_dir})
+endif()
+if(SMX_WITH_KISSFFT)
+  install(FILES platforms/cmake/FindKissFFT.cmake DESTINATION ${package_dir})
 endif()

@@ -66,11 +66,13 @@ TEST_CASE("xnnpack: its int8 product has the reference's bits on random shapes, 
   std::mt19937 random(seed);
   for (int round = 0; round < 60; ++round) {
     const size_t rows = 1 + random() % 40, inputs = 1 + random() % 200, outputs = 1 + random() % 100;
-    const bool outputs_first = random() % 2 == 0;
+    const bool is_toeplitz = random() % 3 == 0;
+    const bool outputs_first = is_toeplitz || random() % 2 == 0;
     CAPTURE(rows);
     CAPTURE(inputs);
     CAPTURE(outputs);
-    std::vector<int8_t> x(rows * inputs + smx::kExtraInputBytes), kernel(inputs * outputs);
+    CAPTURE(is_toeplitz);
+    std::vector<int8_t> x(rows * inputs + smx::kExtraInputBytes), kernel(inputs * outputs + inputs + outputs);
     std::vector<RowQuantization> params(rows + smx::kExtraInputRows, RowQuantization{0, 1.0f});
     std::vector<float> scales(outputs), bias(outputs), out(rows * outputs), expected(out), one_row(outputs);
     for (int8_t& value : x) value = static_cast<int8_t>(static_cast<int>(random() % 256) - 128);
@@ -89,6 +91,11 @@ TEST_CASE("xnnpack: its int8 product has the reference's bits on random shapes, 
     weights.kernel = kernel.data();
     weights.scales = scales.data();
     weights.bias = bias.data();
+    if (is_toeplitz) {
+      weights.stride = -1;
+      weights.kernel = kernel.data() + outputs - 1;
+      weights.has_one_scale = true;
+    }
 
     const Mat<const int8_t> input = DenseMat<const int8_t>(x.data(), rows, inputs);
     smx::Product_qd8_f32_qc8w__reference(input, params.data(), weights, DenseMat(expected.data(), rows, outputs));

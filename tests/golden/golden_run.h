@@ -9,7 +9,7 @@
 namespace smx::tests {
 
 /// Quantizes the golden case `name` with `quantize_flags`, runs its inputs through `smx run --layers` with `run_flags`,
-/// and returns every array that came out. Toeplitz layers run as the linear ones that they equal.
+/// and returns every array that came out.
 tools::ArrayMap RunGolden(const std::string& name, const std::vector<std::string>& quantize_flags,
                           const std::vector<std::string>& run_flags = {});
 

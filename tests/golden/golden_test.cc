@@ -41,7 +41,7 @@ bool HasSameRouting(const ArrayMap& a, const ArrayMap& b) {
 }
 
 double BoundOf(const std::string& name) {
-  const ArrayMap params = ReadSafetensors(GoldenFolder(name) + "/params.safetensors");
+  const ArrayMap params = ReadSafetensors(smx::tests::GoldenParams(name));
   const size_t layers = smx::tools::ReadModelConfig(GoldenFolder(name) + "/config.json", {}).layers.size();
   return smx::tests::Int8LogitBound(layers, LargestNorm(params.at("encoder/pooler/kernel"), true),
                                     LargestNorm(params.at("classification/output_kernel"), false));
@@ -65,9 +65,9 @@ Top TopOf(const float* logits, size_t n) {
 
 namespace {
 
-void CheckF32(const std::string& name) {
+void CheckF32(const std::string& name, const std::vector<std::string>& run_flags = {}) {
   CAPTURE(name);
-  const ArrayMap found = RunGolden(name, {"--type", "f32", "--routing-group", "batch"});
+  const ArrayMap found = RunGolden(name, {"--type", "f32", "--routing-group", "batch"}, run_flags);
   for (const auto& entry : ReadSafetensors(GoldenIo(name))) {
     const auto& array_name = entry.first;
     const auto& array = entry.second;
@@ -88,8 +88,12 @@ TEST_CASE("golden f32: every array of every case, as the reference has it") {
   for (const std::string& name : GoldenCases()) CheckF32(name);
 }
 
-TEST_CASE("golden f32: Toeplitz mixing as the linear mixing that it equals, with experts on top") {
-  CheckF32("layout_top_middle");
+TEST_CASE("golden f32: Fourier and Hartley mixing by products, too") {
+  for (const char* name : {"f_net", "h_net", "odd_f_net", "odd_h_net"}) CheckF32(name, {"--reference"});
+}
+
+TEST_CASE("golden f32: use_fft of config.json, which changes the reference's rounding, changes no answer of ours") {
+  for (const std::string& name : smx::tests::GoldenFftCases()) CheckF32(name);
 }
 
 TEST_CASE("golden int8: logits stay within the derived bound, and the best class where the margin exceeds it") {

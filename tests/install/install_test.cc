@@ -100,6 +100,7 @@ TEST_CASE(
     CHECK(all.find(file) != std::string::npos);
   }
   CHECK((all.find("/FindXNNPACK.cmake\n") != std::string::npos) == (SMX_WITH_XNNPACK != 0));
+  CHECK((all.find("/FindKissFFT.cmake\n") != std::string::npos) == (SMX_WITH_KISSFFT != 0));
 }
 
 TEST_CASE("install: no file knows the folder that it was built in or from; the package never speaks of FlatBuffers") {
@@ -142,6 +143,16 @@ TEST_CASE("install: on a machine without XNNPACK the package says that it is mis
 }
 #endif
 
+#if SMX_WITH_KISSFFT
+TEST_CASE("install: on a machine without KissFFT the package says that it is missing") {
+  const TemporaryFolder folder;
+  const ProcessResult result =
+      Configure("find_package", folder.Path("build"), {"-DCMAKE_PREFIX_PATH=" + Prefix(), "-DKISSFFT_LIBRARY=OFF"});
+  CHECK(result.exit_code != 0);
+  CHECK(result.err.find("needs KissFFT") != std::string::npos);
+}
+#endif
+
 TEST_CASE(
     "install: a project takes the sources as a subdirectory and gets the engine, nothing else, nothing installed") {
   const TemporaryFolder folder;
@@ -149,7 +160,8 @@ TEST_CASE(
   // No build type: without optimization it takes half the time, and is no other project.
   CheckConsumer("add_subdirectory", build,
                 {"-DCMAKE_BUILD_TYPE=", "-DSMX_ROOT=" + kRoot,
-                 std::string("-DSMX_WITH_XNNPACK=") + (SMX_WITH_XNNPACK ? "ON" : "OFF")});
+                 std::string("-DSMX_WITH_XNNPACK=") + (SMX_WITH_XNNPACK ? "ON" : "OFF"),
+                 std::string("-DSMX_WITH_KISSFFT=") + (SMX_WITH_KISSFFT ? "ON" : "OFF")});
   CHECK(fs::exists(build + "/smx/engine/libsmx_engine.a"));
   RunOrFail({"--install", build, "--prefix", folder.Path("installed")});
   CHECK_FALSE(fs::exists(folder.Path("installed")));

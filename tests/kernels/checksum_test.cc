@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include "kernels/fourier.h"
 #include "kernels/product.h"
 
 using smx::DenseMat;
@@ -165,4 +166,21 @@ TEST_CASE("checksum: int8 products give the same bits everywhere") {
     CAPTURE(s.outputs_first);
     CHECK(ProductChecksum(s.rows, s.inputs, s.outputs, s.outputs_first, s.has_bias) == s.checksum);
   }
+}
+
+TEST_CASE(
+    "checksum: int8 matrices of Fourier transforms are the same everywhere, whatever a library's sine rounds to") {
+  Checksum checksum;
+  for (size_t n = 1; n <= 600; n += n < 130 ? 1 : 47) {
+    std::vector<float> twiddles(2 * n);
+    smx::MakeTwiddles(n, twiddles.data(), twiddles.data() + n);
+    for (const smx::DftPart part : {smx::DftPart::kCosines, smx::DftPart::kSines}) {
+      const bool is_sine = part == smx::DftPart::kSines;
+      const size_t size = is_sine ? smx::OddLength(n) : smx::EvenLength(n);
+      std::vector<int8_t> matrix(size * size);
+      smx::FillDftMatrix(twiddles.data() + (is_sine ? n : 0), n, part, DenseMat(matrix.data(), size, size));
+      for (const int8_t value : matrix) checksum.Add(value);
+    }
+  }
+  CHECK(checksum.value() == 8832191356664322514u);
 }

@@ -88,6 +88,53 @@ TEST_CASE("product f32: [2,3] x [3,2] by hand, both orders of the kernel, with a
   CHECK(out[3] == 319.5f);
 }
 
+TEST_CASE(
+    "product f32: a Toeplitz matrix [3,3] is a view of its vector of five, its leading block and first rows are, too") {
+  // 3 4 5
+  // 2 3 4
+  // 1 2 3
+  const float vector[] = {1, 2, 3, 4, 5};
+  const float x[] = {1, 10, 100};
+  ProductWeights weights;
+  weights.outputs_first = true;
+  weights.inputs = 3;
+  weights.outputs = 3;
+  weights.stride = -1;
+  weights.kernel = vector + 2;
+  const auto product = [&](size_t inputs, size_t outputs) {
+    weights.inputs = inputs;
+    weights.outputs = outputs;
+    std::vector<float> out(outputs);
+    smx::Product_f32__reference(DenseMat(x, 1, inputs), weights, DenseMat(out.data(), 1, outputs));
+    return out;
+  };
+  CHECK(product(3, 3) == std::vector<float>{543, 432, 321});
+  CHECK(product(2, 2) == std::vector<float>{43, 32});
+  CHECK(product(3, 1) == std::vector<float>{543});
+}
+
+TEST_CASE("product qd8-qc8w: [1,2] x a Toeplitz matrix [2,2] by hand, one scale for all outputs") {
+  // 3 5
+  // 2 3
+  const int8_t vector[] = {2, 3, 5};
+  const int8_t x[] = {4, 11};
+  const RowQuantization params = {1, 0.5f};
+  const float scale = 2.0f;
+  ProductWeights weights;
+  weights.type = WeightType::kQc8w;
+  weights.outputs_first = true;
+  weights.inputs = 2;
+  weights.outputs = 2;
+  weights.stride = -1;
+  weights.kernel = vector + 1;
+  weights.scales = &scale;
+  weights.has_one_scale = true;
+  float out[2];
+  smx::Product_qd8_f32_qc8w__reference(DenseMat(x, 1, 2), &params, weights, DenseMat(out, 1, 2));
+  CHECK(out[0] == 59.0f);  // 3 * 3 + 10 * 5
+  CHECK(out[1] == 36.0f);  // 3 * 2 + 10 * 3
+}
+
 TEST_CASE("product qd8-qc8w: [1,2] x [2,2] by hand, with zero points, scales and bias") {
   const int8_t x[] = {5, -3};
   const RowQuantization params = {1, 0.5f};

@@ -53,6 +53,15 @@ bool IsIn(const std::string& name, const std::string& space) {
          name.find(" for " + space) != std::string::npos;
 }
 
+/// Sines, cosines and estimates of the mixings, beside AllowedCalls, in the same form.
+const std::map<std::string, std::vector<std::string>>& AllowedMixingCalls() {
+  static const std::map<std::string, std::vector<std::string>> allowed = {
+      {"sin", {"fft.cc", "fourier.cc"}}, {"cos", {"fft.cc", "fourier.cc"}}, {"sincos", {"fft.cc", "fourier.cc"}},
+      {"log2", {"mixing_way.cc"}},       {"kiss_fft", {"fft.cc"}},          {"kiss_fft_alloc", {"fft.cc"}},
+  };
+  return allowed;
+}
+
 /// What the engine may call outside of itself, by the whole demangled name. An empty list of objects allows all.
 const std::map<std::string, std::vector<std::string>>& AllowedCalls() {
   static const std::map<std::string, std::vector<std::string>> allowed = {
@@ -119,10 +128,13 @@ const std::map<std::string, std::vector<std::string>>& AllowedCalls() {
 bool IsAllowedCall(const Symbol& symbol) {
   if (IsIn(symbol.name, "smx::")) return true;
   if (BeginsWith(symbol.name, "xnn_")) return symbol.object == "fully_connected.cc";
-  const auto found = AllowedCalls().find(symbol.name);
-  if (found == AllowedCalls().end()) return false;
-  const std::vector<std::string>& objects = found->second;
-  return objects.empty() || std::find(objects.begin(), objects.end(), symbol.object) != objects.end();
+  for (const auto* allowed : {&AllowedCalls(), &AllowedMixingCalls()}) {
+    const auto found = allowed->find(symbol.name);
+    if (found == allowed->end()) continue;
+    const std::vector<std::string>& objects = found->second;
+    return objects.empty() || std::find(objects.begin(), objects.end(), symbol.object) != objects.end();
+  }
+  return false;
 }
 
 }  // namespace
@@ -187,11 +199,11 @@ TEST_CASE("lint: the engine has no static constructor, no mutable global and not
 }
 
 TEST_CASE("lint: the README's program, stripped, stays below its size") {
-  // Measured with GCC 14, x86-64, and a tenth; XNNPACK is a shared library here. A larger engine is a decision: say so
-  // here and in the changelog.
+  // Measured with GCC 14, x86-64, and a tenth; XNNPACK and KissFFT are shared libraries here. A larger engine is a
+  // decision: say so here and in the changelog. A sixth of it are the mixings by FFT and by matrices of sines.
   const std::map<std::string, size_t> limits = {
-      {"Release with XNNPACK", 165000},
-      {"MinSizeRel without XNNPACK", 107000},
+      {"Release with XNNPACK", 219000},
+      {"MinSizeRel without XNNPACK", 125000},
   };
   const std::string build = std::string(SMX_BUILD_TYPE) + (SMX_WITH_XNNPACK ? " with" : " without") + " XNNPACK";
   const auto limit = limits.find(build);

@@ -30,7 +30,7 @@ struct Told {
   size_t failed;
   Status status;         // of the session in which an allocation failed
   Status second_status;  // of the same once more
-  TinyResult result;  // of the second, or the only one
+  TinyResult result;     // of the second, or the only one
 };
 
 class SharedTold {

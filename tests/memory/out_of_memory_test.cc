@@ -78,6 +78,14 @@ TEST_CASE("out of memory: every allocation of loading from a file, creating and 
   }
 }
 
+TEST_CASE("out of memory: every allocation of an encoder whose matrices are made of vectors") {
+  OverwriteFreedMemory();
+  for (const WeightsType type : {WeightsType::kInt8, WeightsType::kF32}) {
+    const AlignedBytes file(SerializeModel(smx::tests::TinyTransforms(), type));
+    CHECK(CheckEveryAllocation({&file, nullptr, {}}) > 10);
+  }
+}
+
 TEST_CASE("out of memory: every allocation with two threads, the pool's own included") {
   OverwriteFreedMemory();
   const AlignedBytes file(SerializeModel(smx::tests::TinyExperts(), WeightsType::kInt8));

@@ -106,7 +106,9 @@ class Sweep {
   size_t num_loaded_ = 0;
 };
 
-std::vector<smx::tools::ModelContent> TinyModels() { return {smx::tests::TinyLinear(), smx::tests::TinyExperts()}; }
+std::vector<smx::tools::ModelContent> TinyModels() {
+  return {smx::tests::TinyLinear(), smx::tests::TinyExperts(), smx::tests::TinyTransforms()};
+}
 
 void Report(const std::string& what, const Counts& c) {
   MESSAGE(what << ": " << c.inputs << " inputs, " << c.rejected << " rejected, " << c.ran << " ran, " << c.run_refused

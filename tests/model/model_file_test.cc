@@ -7,13 +7,20 @@
 #include <limits>
 
 #include "model_writer.h"
+#include "support/changed_model.h"
 #include "support/model_bytes.h"
 #include "support/models.h"
 
 using smx::Status;
 using smx::VerifyWeights;
+using smx::tests::Changed;
+using smx::tests::CheckLoads;
+using smx::tests::ContentOf;
+using smx::tests::Holds;
+using smx::tests::LoadChanged;
 using smx::tests::Loaded;
 using smx::tests::ModelBytes;
+using smx::tests::ParameterOf;
 using smx::tools::ModelContent;
 using smx::tools::SerializeModel;
 using smx::tools::WeightsType;
@@ -22,34 +29,8 @@ namespace schema = smx::schema;
 
 namespace {
 
-ModelContent ContentOf(const std::string& name) {
-  return smx::tests::ReadModelFolder(smx::tests::GoldenFolder(name), "params.safetensors");
-}
-
 ModelBytes LinearModel() { return ModelBytes(SerializeModel(ContentOf("linear"), WeightsType::kInt8)); }
 ModelBytes ExpertsModel() { return ModelBytes(SerializeModel(ContentOf("sparse_mixer"), WeightsType::kInt8)); }
-
-bool Holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-void CheckLoads(const Loaded& loaded, Status status, const std::string& word) {
-  CAPTURE(loaded.log);
-  CAPTURE(word);
-  CHECK(loaded.status == status);
-  CHECK(Holds(loaded.log, word));
-}
-
-/// The golden case `name` after `change` to what goes into its file.
-template <typename Change>
-ModelBytes Changed(const std::string& name, Change change) {
-  ModelContent content = ContentOf(name);
-  change(&content);
-  return ModelBytes(SerializeModel(content, WeightsType::kInt8));
-}
-
-template <typename Change>
-Loaded LoadChanged(const std::string& name, Change change) {
-  return Changed(name, change).Load();
-}
 
 /// Loads the linear model after a field of its configuration became `value`.
 template <typename T>
@@ -64,14 +45,6 @@ Loaded LoadWithExperts(flatbuffers::voffset_t field, T value) {
   const ModelBytes file = ExpertsModel();
   file.Set(*file.model().config()->experts(), field, value);
   return file.LoadRehashed();
-}
-
-smx::tools::Parameter* ParameterOf(ModelContent* content, const std::string& name) {
-  for (smx::tools::Parameter& parameter : content->checkpoint.parameters) {
-    if (parameter.name == name) return &parameter;
-  }
-  FAIL("no parameter " << name);
-  return nullptr;
 }
 
 constexpr uint8_t kMasks[] = {0x01, 0x80, 0xff};
@@ -341,11 +314,6 @@ TEST_CASE("model file: labels are none or one per class") {
 }
 
 TEST_CASE("model file: what is not built is unsupported, by its name") {
-  for (const auto mixing : {schema::MixingKind_FOURIER, schema::MixingKind_HARTLEY, schema::MixingKind_CIRCULANT,
-                            schema::MixingKind_TOEPLITZ}) {
-    CheckLoads(LoadChanged("linear", [&](ModelContent* c) { c->config.layers[1].mixing = mixing; }),
-               Status::kUnsupported, schema::EnumNameMixingKind(mixing));
-  }
   for (const auto type : {schema::TensorType_QC4W, schema::TensorType_QB4W, schema::TensorType_QS8}) {
     const ModelBytes file = LinearModel();
     file.Set(file.tensor(kHidden), schema::Tensor::VT_TYPE, type);

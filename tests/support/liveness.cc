@@ -41,7 +41,7 @@ Rows MixedRowsFor(const Texts& texts, bool has_experts, const Rows& output) {
 }
 
 /// Every row of a text is a sum over all of its rows.
-void NeedLinear(const Texts& texts, BlockNeeds* needs) {
+void NeedMixing(const Texts& texts, BlockNeeds* needs) {
   for (const size_t row : needs->mixed) Add(texts.OfText(texts.TextOf(row)), &needs->input);
 }
 
@@ -78,10 +78,10 @@ RunNeeds NeedsOf(const ModelConfig& config, const TokenInput& input, const Rows&
     needs.mixed =
         MixedRowsFor(texts, config.layers[layer].feed_forward == schema::FeedForwardKind_EXPERTS, needs.output);
     needs.input = needs.mixed;  // the residual
-    if (config.layers[layer].mixing == schema::MixingKind_LINEAR) {
-      NeedLinear(texts, &needs);
-    } else {
+    if (config.layers[layer].mixing == schema::MixingKind_ATTENTION) {
       NeedAttention(texts, &needs);
+    } else {
+      NeedMixing(texts, &needs);
     }
     round(&needs.input);
     output = needs.input;

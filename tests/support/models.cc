@@ -26,11 +26,29 @@ const std::vector<std::string>& GoldenCases() {
                                                  "tokens_choose_scatter",
                                                  "tokens_choose_scatter_top2",
                                                  "tokens_choose_top2",
-                                                 "multi_group"};
+                                                 "multi_group",
+                                                 "c_net",
+                                                 "t_net",
+                                                 "odd_c_net",
+                                                 "odd_t_net",
+                                                 "layout_top_middle",
+                                                 "f_net",
+                                                 "h_net",
+                                                 "odd_f_net",
+                                                 "odd_h_net"};
+  return cases;
+}
+
+const std::vector<std::string>& GoldenFftCases() {
+  static const std::vector<std::string> cases = {"c_net_fft", "t_net_fft", "f_net_fft", "h_net_fft"};
   return cases;
 }
 
 std::string GoldenFolder(const std::string& name) { return std::string(SMX_TESTS_DIR) + "/golden/cases/" + name; }
+
+std::string GoldenParams(const std::string& name) {
+  return GoldenFolder(name.substr(0, name.find("_fft"))) + "/params.safetensors";
+}
 
 std::string GoldenIo(const std::string& name) {
   const std::string with_experts = GoldenFolder(name) + "/io_router_f32.safetensors";

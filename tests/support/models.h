@@ -12,8 +12,14 @@ namespace smx::tests {
 /// The golden models of tests/golden/cases that need no more than this version builds.
 const std::vector<std::string>& GoldenCases();
 
+/// Cases with the parameters and inputs of another, which the reference computed by FFT.
+const std::vector<std::string>& GoldenFftCases();
+
 /// The folder of a golden case.
 std::string GoldenFolder(const std::string& name);
+
+/// Its parameters, params.safetensors; those of the case without _fft in its name.
+std::string GoldenParams(const std::string& name);
 
 /// Its io file: of the float32 router where the case has experts.
 std::string GoldenIo(const std::string& name);

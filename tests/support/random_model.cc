@@ -57,6 +57,13 @@ uint32_t RandomSize(Random* random) {
   return static_cast<uint32_t>(random->Percent(15) ? random->Between(65, 80) : random->Between(1, 40));
 }
 
+/// Any but attention; half of the time the learned one.
+schema::MixingKind RandomMixing(Random* random) {
+  constexpr schema::MixingKind kOthers[] = {schema::MixingKind_FOURIER, schema::MixingKind_HARTLEY,
+                                            schema::MixingKind_CIRCULANT, schema::MixingKind_TOEPLITZ};
+  return random->Percent(50) ? schema::MixingKind_LINEAR : kOthers[random->Between(0, std::size(kOthers) - 1)];
+}
+
 ExpertsConfig RandomExperts(size_t max_seq_len, Random* random) {
   ExpertsConfig experts = {};
   experts.num_experts = static_cast<uint32_t>(random->Between(1, random->Percent(80) ? 6 : 13));
@@ -104,6 +111,7 @@ class Filler {
   }
   void AddEmbedding();
   void AddMixing(size_t layer);
+  void AddAttention(const std::string& prefix);
   void AddExperts(size_t layer);
 
   const ModelConfig& c_;
@@ -124,14 +132,32 @@ void Filler::AddEmbedding() {
 
 void Filler::AddMixing(size_t layer) {
   const size_t d = c_.d_model;
-  if (c_.layers[layer].mixing == schema::MixingKind_LINEAR) {
-    const std::string prefix = "encoder/linear_transform_" + std::to_string(layer) + "/";
-    Add(prefix + "hidden_kernel", {d, d}, Gain(d));
-    Add(prefix + "input_kernel", {c_.max_seq_len, c_.max_seq_len}, Gain(c_.max_seq_len));
-    return;
+  const size_t length = c_.max_seq_len;
+  const std::string number = std::to_string(layer);
+  switch (c_.layers[layer].mixing) {
+    case schema::MixingKind_LINEAR:
+      Add("encoder/linear_transform_" + number + "/hidden_kernel", {d, d}, Gain(d));
+      Add("encoder/linear_transform_" + number + "/input_kernel", {length, length}, Gain(length));
+      return;
+    case schema::MixingKind_CIRCULANT:
+      Add("encoder/circulant_transform_" + number + "/hidden_kernel", {d}, Gain(d));
+      Add("encoder/circulant_transform_" + number + "/input_kernel", {length}, Gain(length));
+      return;
+    case schema::MixingKind_TOEPLITZ:
+      Add("encoder/toeplitz_transform_" + number + "/hidden_kernel", {2 * d - 1}, Gain(d));
+      Add("encoder/toeplitz_transform_" + number + "/input_kernel", {2 * length - 1}, Gain(length));
+      return;
+    case schema::MixingKind_FOURIER:
+    case schema::MixingKind_HARTLEY:
+      return;
+    default:
+      return AddAttention("encoder/attention_" + number + "/self/");
   }
+}
+
+void Filler::AddAttention(const std::string& prefix) {
+  const size_t d = c_.d_model;
   const size_t heads = c_.num_heads;
-  const std::string prefix = "encoder/attention_" + std::to_string(layer) + "/self/";
   for (const char* name : {"query", "key", "value"}) {
     Add(prefix + name + "/kernel", {d, heads, d / heads}, Gain(d));
     Add(prefix + name + "/bias", {heads, d / heads}, 0.3f);
@@ -213,7 +239,7 @@ ModelConfig RandomModelConfig(Random* random) {
   const std::vector<bool> attention = RandomLayout(num_layers, random);
   const std::vector<bool> experts = RandomLayout(num_layers, random);
   for (size_t l = 0; l < num_layers; ++l) {
-    c.layers.push_back({attention[l] ? schema::MixingKind_ATTENTION : schema::MixingKind_LINEAR,
+    c.layers.push_back({attention[l] ? schema::MixingKind_ATTENTION : RandomMixing(random),
                         experts[l] ? schema::FeedForwardKind_EXPERTS : schema::FeedForwardKind_DENSE});
   }
   if (std::count(experts.begin(), experts.end(), true) > 0) c.experts = RandomExperts(c.max_seq_len, random);
@@ -239,7 +265,7 @@ std::string Describe(const ModelConfig& c) {
   if (c.routing_group == schema::RoutingGroup_BATCH) text += ", routed as a batch";
   if (c.reference_group_order) text += " in the reference's order";
   for (const tools::LayerKinds& layer : c.layers) {
-    text += layer.mixing == schema::MixingKind_LINEAR ? " linear" : " attention";
+    text += std::string(" ") + schema::EnumNameMixingKind(layer.mixing);
     if (layer.feed_forward == schema::FeedForwardKind_EXPERTS) text += "+experts";
   }
   const auto add = [&text](const char* name, size_t value) {
@@ -266,7 +292,9 @@ std::string Describe(const ModelConfig& c) {
 bool TakesAnyLength(const Model& model) {
   if (model.info().masked_padding) return true;
   for (size_t i = 0; i < model.info().num_layers; ++i) {
-    if (std::strcmp(model.layer(i).mixing, "linear") == 0) return false;
+    for (const char* fixed : {"linear", "circulant", "toeplitz"}) {
+      if (std::strcmp(model.layer(i).mixing, fixed) == 0) return false;
+    }
   }
   return true;
 }

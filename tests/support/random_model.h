@@ -28,8 +28,8 @@ class Random {
   std::mt19937_64 engine_;
 };
 
-/// A small model of any shape that the engine takes and that routes each text alone: 1..6 layers, linear mixing and
-/// attention in every layout, experts in every layout or none, chosen by tokens or choosing them, both routers,
+/// A small model of any shape that the engine takes and that routes each text alone: 1..6 layers, every kind of mixing
+/// with attention in every layout, experts in every layout or none, chosen by tokens or choosing them, both routers,
 /// capacities from 0 to all tokens, both paddings, sizes from 1 up, odd ones and such above 64, where kernels change.
 tools::ModelConfig RandomModelConfig(Random* random);
 

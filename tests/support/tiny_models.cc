@@ -55,15 +55,32 @@ void AddEmbedding(Builder* builder) {
   builder->EndSegment();
 }
 
-void AddBlock(const tools::LayerKinds& kinds, const std::string& number, uint32_t num_experts, Builder* builder) {
-  if (kinds.mixing == schema::MixingKind_LINEAR) {
-    builder->Add("encoder/linear_transform_" + number + "/hidden_kernel", {kModel, kModel}, 1);
-    builder->Add("encoder/linear_transform_" + number + "/input_kernel", {kSeqLen, kSeqLen}, 0);
-  } else {
-    for (const char* name : {"query", "key", "value", "out"}) {
-      builder->AddDense("encoder/attention_" + number + "/self/" + name, kModel, kModel);
-    }
+void AddMixing(schema::MixingKind kind, const std::string& number, Builder* builder) {
+  switch (kind) {
+    case schema::MixingKind_LINEAR:
+      builder->Add("encoder/linear_transform_" + number + "/hidden_kernel", {kModel, kModel}, 1);
+      builder->Add("encoder/linear_transform_" + number + "/input_kernel", {kSeqLen, kSeqLen}, 0);
+      return;
+    case schema::MixingKind_CIRCULANT:
+      builder->Add("encoder/circulant_transform_" + number + "/hidden_kernel", {1, 2 * kModel - 1}, 0);
+      builder->Add("encoder/circulant_transform_" + number + "/input_kernel", {1, 2 * kSeqLen - 1}, 0);
+      return;
+    case schema::MixingKind_TOEPLITZ:
+      builder->Add("encoder/toeplitz_transform_" + number + "/hidden_kernel", {1, 2 * kModel - 1}, 0);
+      builder->Add("encoder/toeplitz_transform_" + number + "/input_kernel", {1, 2 * kSeqLen - 1}, 0);
+      return;
+    case schema::MixingKind_FOURIER:
+    case schema::MixingKind_HARTLEY:
+      return;
+    default:
+      for (const char* name : {"query", "key", "value", "out"}) {
+        builder->AddDense("encoder/attention_" + number + "/self/" + name, kModel, kModel);
+      }
   }
+}
+
+void AddBlock(const tools::LayerKinds& kinds, const std::string& number, uint32_t num_experts, Builder* builder) {
+  AddMixing(kinds.mixing, number, builder);
   builder->AddLayerNorm("encoder/encoder_" + number + "/mixing_layer_norm", kModel);
   builder->AddLayerNorm("encoder/encoder_" + number + "/output_layer_norm", kModel);
   if (kinds.feed_forward == schema::FeedForwardKind_EXPERTS) {
@@ -166,6 +183,15 @@ tools::ModelContent TinyExperts() {
                                     {schema::MixingKind_ATTENTION, schema::FeedForwardKind_EXPERTS},
                                     {schema::MixingKind_ATTENTION, schema::FeedForwardKind_DENSE}});
   content.config.experts = tools::ExpertsConfig{2, kExpertFf, 1.0, 1, 4096};
+  content.checkpoint = MakeCheckpoint(content.config);
+  return content;
+}
+
+tools::ModelContent TinyTransforms() {
+  ModelContent content = MakeModel({{schema::MixingKind_CIRCULANT, schema::FeedForwardKind_DENSE},
+                                    {schema::MixingKind_TOEPLITZ, schema::FeedForwardKind_DENSE},
+                                    {schema::MixingKind_FOURIER, schema::FeedForwardKind_DENSE},
+                                    {schema::MixingKind_HARTLEY, schema::FeedForwardKind_DENSE}});
   content.checkpoint = MakeCheckpoint(content.config);
   return content;
 }

@@ -14,6 +14,9 @@ tools::ModelContent TinyLinear();
 /// Three layers, linear mixing and attention, dense and two experts; the reference's padding, no tokenizer, no labels.
 tools::ModelContent TinyExperts();
 
+/// Four layers: circulant, Toeplitz, Fourier and Hartley mixing; the reference's padding, no tokenizer.
+tools::ModelContent TinyTransforms();
+
 /// Twelve pieces and a normalization of two blocks, instead of the hundred kB of a real one.
 tools::CompiledTokenizer TinyTokenizer();
 

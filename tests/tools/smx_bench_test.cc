@@ -55,6 +55,42 @@ TEST_CASE("bench: --length, --batch and --threads are used and reported") {
   CHECK(part.at("macs").get<uint64_t>() < whole.at("macs").get<uint64_t>());  // masked: cost follows the length
 }
 
+TEST_CASE("bench: --mixers measures every way of every mixing, and says what the planner takes and why") {
+  const json report = SmxJson({"bench", "--mixers", "--length", "64", "--repeat", "1", "--json"});
+  CHECK(!report.at("isa").get<std::string>().empty());
+  const std::vector<std::string> mixings = {"linear", "fourier", "hartley", "circulant", "toeplitz"};
+  REQUIRE(report.at("shapes").size() == mixings.size());
+  const std::string table = SmxOut({"bench", "--mixers", "--length", "64", "--repeat", "1"});
+  CHECK(Holds(table, report.at("isa").get<std::string>()));
+  for (size_t i = 0; i < mixings.size(); ++i) {
+    CAPTURE(mixings[i]);
+    const json& row = report.at("shapes").at(i);
+    const bool has_choice = i > 0;
+    CHECK(row.at("mixing") == mixings[i]);
+    CHECK(row.at("length") == 64);
+    CHECK(row.at("d_model") == 64);
+    CHECK(row.at("fft_us").is_number() == (SMX_WITH_KISSFFT != 0 && has_choice));
+    for (const char* key : {"product_f32_us", "product_int8_us"}) CHECK(row.at(key).get<int64_t>() > 0);
+    CHECK(Holds(table, "\n" + mixings[i] + " "));
+    for (const char* key : {"planner_f32", "planner_int8"}) {
+      CHECK(row.at(key).is_null() == !has_choice);
+      if (!has_choice) continue;
+      CHECK(row.at(key).at("fft_us").get<double>() > 0);
+      CHECK(row.at(key).at("product_us").get<double>() > 0);
+      CHECK(Holds(table, row.at(key).at("why").get<std::string>()));
+    }
+  }
+  CHECK(report.at("shapes").at(1).at("planner_int8").at("way") == "product");
+  CHECK(report.at("shapes").at(1).at("planner_f32").at("way") == (SMX_WITH_KISSFFT ? "fft" : "product"));
+}
+
+TEST_CASE("bench: --mixers with a model, neither of them, or sizes that it has not are usage errors") {
+  CheckRefused(RunSmx({"bench", ShippedModel(), "--mixers"}), 2, {"--mixers", "no model"});
+  CheckRefused(RunSmx({"bench"}), 2, {"model is required"});
+  CheckRefused(RunSmx({"bench", "--mixers", "--length", "63"}), 2, {"--length 63", "64..1024"});
+  CheckRefused(RunSmx({"bench", "--mixers", "--length", "1025"}), 2, {"--length 1025", "64..1024"});
+}
+
 TEST_CASE("bench: multiply-adds never exceed those of a dense run") {
   for (const char* length : {"2", "16", "64"}) {
     CAPTURE(length);

@@ -109,6 +109,31 @@ TEST_CASE("inspect: --plan counts the rows that are computed, and its steps add 
   CheckRefused(RunSmx({"inspect", ShippedModel(), "--length", "20"}), 2, {"--plan"});
 }
 
+TEST_CASE("inspect: --plan says by which way Fourier mixing is computed, and why; other stages have no choice") {
+  const TemporaryFolder folder;
+  const std::string float32 = GoldenModel(folder, "f_net");
+  const std::string text = SmxOut({"inspect", float32, "--plan"});
+  CHECK(Holds(text, "layer 1                   fourier, dense"));
+  CHECK(Holds(text, SMX_WITH_KISSFFT ? "by fft: less time by estimate" : "by product: KissFFT is not built in"));
+  const std::string int8 = folder.Path("int8.smx");
+  REQUIRE(RunQuantize({GoldenFolder("h_net") + "/params.safetensors", "-o", int8}).exit_code == 0);
+  size_t num_choices = 0;
+  const json plan = SmxJson({"inspect", int8, "--plan", "--json"});
+  for (const json& step : plan.at("steps")) {
+    CHECK(step.contains("choice") == (step.at("name") == "hartley_mixing"));
+    if (!step.contains("choice")) continue;
+    ++num_choices;
+    CHECK(step.at("choice").at("way") == "product");
+    if (SMX_WITH_KISSFFT) CHECK(Holds(step.at("choice").at("why").get<std::string>(), "same bits on every machine"));
+    CHECK(step.at("choice").at("fft_us").get<double>() > 0);
+    CHECK(step.at("choice").at("product_us").get<double>() > 0);
+  }
+  CHECK(num_choices == 3);
+  const std::string page = folder.Path("page.html");
+  SmxOut({"inspect", int8, "--html", page});
+  CHECK(Holds(ReadFile(page), "hartley_mixing by product: "));
+}
+
 TEST_CASE("inspect: --html writes one file with the name and every tensor, and nothing from elsewhere") {
   const TemporaryFolder folder;
   const std::string path = folder.Path("report.html");

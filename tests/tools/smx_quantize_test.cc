@@ -245,14 +245,24 @@ TEST_CASE("quantize: what is not built is exit code 4 and named") {
   }
   CheckQuantizeRefused({Shipped(), "--calibrate", ShippedFolder() + "/test.tsv"}, 4, {"--calibrate"});
   CheckQuantizeRefused({ShippedFolder()}, 4, {ShippedFolder(), "director"});
+}
+
+TEST_CASE("quantize: a checkpoint of another mixing than config.json says is refused by the arrays it has or lacks") {
   const TemporaryFolder folder;
-  for (const char* arch : {"F_NET", "H_NET", "C_NET", "T_NET"}) {
+  const auto refused = [&](const std::string& checkpoint, const char* arch, const std::vector<std::string>& words) {
+    CAPTURE(checkpoint);
     CAPTURE(arch);
-    json config = ReadConfig(GoldenFolder("linear"));
+    json config = ReadConfig(GoldenFolder(checkpoint));
     config["model_arch"] = arch;
     const std::string path = folder.Write("config.json", config.dump());
-    CheckQuantizeRefused({Golden("linear"), "--config", path}, 4, {"config.json", "model_arch", arch});
-  }
+    CheckQuantizeRefused({Golden(checkpoint), "--config", path}, 3, words);
+  };
+  refused("linear", "F_NET", {"linear_transform_0", "surplus"});
+  refused("linear", "H_NET", {"linear_transform_0", "surplus"});
+  refused("f_net", "LINEAR", {"linear_transform_0", "missing"});
+  refused("linear", "C_NET", {"circulant_transform_0", "missing", "[32]"});
+  refused("c_net", "T_NET", {"toeplitz_transform_0", "missing", "[63]"});
+  refused("c_net", "D_NET", {"model_arch", "D_NET", "C_NET"});
 }
 
 TEST_CASE("quantize: usage errors are exit code 2") {

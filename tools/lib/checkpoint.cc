@@ -102,22 +102,50 @@ void TakeEmbedding(Taker* taker, const ModelConfig& c) {
   TakeDense(taker, prefix + "hidden_mapping_in", c.d_emb, c.d_model);
 }
 
-void TakeMixing(Taker* taker, const ModelConfig& c, size_t layer) {
-  const size_t d = c.d_model;
-  const size_t heads = c.num_heads;
-  if (c.layers[layer].mixing == schema::MixingKind_LINEAR) {
-    const std::string prefix = "encoder/linear_transform_" + std::to_string(layer) + "/";
-    taker->Take(prefix + "hidden_kernel", {d, d}, 1);
-    taker->Take(prefix + "input_kernel", {c.max_seq_len, c.max_seq_len}, 0);
-    return;
-  }
-  const std::string prefix = "encoder/attention_" + std::to_string(layer) + "/self/";
+/// A circulant matrix, given by its first column, as the Toeplitz matrix that it is.
+void TakeCirculant(Taker* taker, const std::string& name, size_t n) {
+  const std::vector<float> column = taker->Values(name, {n});
+  std::vector<float> toeplitz;
+  for (size_t i = 0; i < 2 * n - 1; ++i) toeplitz.push_back(column[(2 * n - 1 - i) % n]);
+  taker->Add(name, {1, 2 * n - 1}, std::move(toeplitz), 0);
+}
+
+void TakeToeplitz(Taker* taker, const std::string& name, size_t n) {
+  taker->Take(name, {2 * n - 1}, {1, 2 * n - 1}, 0);
+}
+
+void TakeAttention(Taker* taker, const std::string& prefix, size_t d, size_t heads) {
   for (const char* name : {"query", "key", "value"}) {
     taker->Take(prefix + name + "/kernel", {d, heads, d / heads}, {d, d}, 1);
     taker->Take(prefix + name + "/bias", {heads, d / heads}, Shape{d});
   }
   taker->Take(prefix + "out/kernel", {heads, d / heads, d}, {d, d}, 1);
   taker->Take(prefix + "out/bias", {d});
+}
+
+void TakeMixing(Taker* taker, const ModelConfig& c, size_t layer) {
+  const std::string number = std::to_string(layer);
+  const std::string linear = "encoder/linear_transform_" + number + "/";
+  const std::string circulant = "encoder/circulant_transform_" + number + "/";
+  const std::string toeplitz = "encoder/toeplitz_transform_" + number + "/";
+  switch (c.layers[layer].mixing) {
+    case schema::MixingKind_CIRCULANT:
+      TakeCirculant(taker, circulant + "hidden_kernel", c.d_model);
+      TakeCirculant(taker, circulant + "input_kernel", c.max_seq_len);
+      return;
+    case schema::MixingKind_TOEPLITZ:
+      TakeToeplitz(taker, toeplitz + "hidden_kernel", c.d_model);
+      TakeToeplitz(taker, toeplitz + "input_kernel", c.max_seq_len);
+      return;
+    case schema::MixingKind_FOURIER:
+    case schema::MixingKind_HARTLEY:
+      return;
+    case schema::MixingKind_ATTENTION:
+      return TakeAttention(taker, "encoder/attention_" + number + "/self/", c.d_model, c.num_heads);
+    default:
+      taker->Take(linear + "hidden_kernel", {c.d_model, c.d_model}, 1);
+      taker->Take(linear + "input_kernel", {c.max_seq_len, c.max_seq_len}, 0);
+  }
 }
 
 /// values [rows, num_experts, cols] -> the [rows, cols] of one expert.

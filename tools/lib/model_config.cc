@@ -1,6 +1,7 @@
 #include "model_config.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "error.h"
@@ -35,6 +36,13 @@ constexpr const char* kIgnoredKeys[] = {"train_capacity_factor",
                                         "router_z_loss_factor",
                                         "train_batch_size",
                                         "eval_batch_size"};
+
+/// The reference's architectures, by what mixes where no attention is asked for.
+const std::map<std::string, schema::MixingKind> kMixings = {
+    {"LINEAR", schema::MixingKind_LINEAR},  {"F_NET", schema::MixingKind_FOURIER},
+    {"H_NET", schema::MixingKind_HARTLEY},  {"C_NET", schema::MixingKind_CIRCULANT},
+    {"T_NET", schema::MixingKind_TOEPLITZ}, {"BERT", schema::MixingKind_ATTENTION},
+};
 
 /// Reads keys of one JSON object and remembers which were asked for.
 class Reader {
@@ -145,14 +153,12 @@ void ReadLayers(Reader* reader, ModelConfig* config) {
   const uint32_t num_layers = reader->Count("num_layers");
   if (num_layers > 256) reader->Fail("num_layers", "must be at most 256");
   const std::string arch = UpperCase(reader->Text("model_arch"));
-  if (IsOneOf(arch, {"F_NET", "H_NET", "C_NET", "T_NET"})) reader->NotBuilt("model_arch", arch);
-  if (!IsOneOf(arch, {"LINEAR", "BERT"})) {
-    reader->Fail("model_arch", "must be LINEAR, BERT, F_NET, H_NET, C_NET or T_NET");
-  }
+  const auto mixing = kMixings.find(arch);
+  if (mixing == kMixings.end()) reader->Fail("model_arch", "must be LINEAR, BERT, F_NET, H_NET, C_NET or T_NET");
   const std::vector<bool> attention = ReadLayout(reader, "num_attention_layers", "attention_layout", num_layers);
   const std::vector<bool> experts = ReadLayout(reader, "num_moe_layers", "moe_layout", num_layers);
   for (uint32_t i = 0; i < num_layers; ++i) {
-    config->layers.push_back({arch == "BERT" || attention[i] ? schema::MixingKind_ATTENTION : schema::MixingKind_LINEAR,
+    config->layers.push_back({attention[i] ? schema::MixingKind_ATTENTION : mixing->second,
                               experts[i] ? schema::FeedForwardKind_EXPERTS : schema::FeedForwardKind_DENSE});
   }
 }

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "bench_mixers.h"
 #include "commands.h"
 #include "engine.h"
 #include "output_file.h"
@@ -23,6 +24,7 @@ struct BenchFlags {
   size_t threads = 1;
   size_t repeat = 100;
   bool reference = false;
+  bool mixers = false;
   bool json = false;
 };
 
@@ -155,12 +157,33 @@ void PrintReport(const ordered_json& r) {
               r["macs_dense"].get<double>() / 1e6);
 }
 
+void BenchModel(const BenchFlags& flags) {
+  const Measurement measurement = Measure(flags);
+  const ordered_json report = ToJson(flags, measurement, LoadModel(flags.model, VerifyWeights::kNever));
+  if (flags.json) {
+    std::printf("%s\n", report.dump().c_str());
+  } else {
+    PrintReport(report);
+  }
+}
+
+void BenchMixers(const BenchFlags& flags) {
+  const ordered_json report = MeasureMixers(flags.length, flags.repeat);
+  if (flags.json) {
+    std::printf("%s\n", report.dump().c_str());
+  } else {
+    PrintMixers(report);
+  }
+}
+
 }  // namespace
 
 void AddBench(CLI::App* app) {
   const auto flags = std::make_shared<BenchFlags>();
   CLI::App* command = app->add_subcommand("bench", "Measure latency and memory on made-up tokens");
-  command->add_option("model", flags->model, "Model file, .smx")->required();
+  command->add_option("model", flags->model, "Model file, .smx; not with --mixers");
+  command->add_flag("--mixers", flags->mixers,
+                    "Measure every mixing by FFT and by products on [L, d] from 64 to 1024, or to --length");
   command->add_option("--length", flags->length, "Tokens per text, pads not counted; the model's maximum unless given")
       ->check(CountFlag(1, 65536));
   command->add_option("--batch", flags->batch, "Texts per measured run")
@@ -177,15 +200,17 @@ void AddBench(CLI::App* app) {
       "Examples:\n"
       "  smx bench model.smx --length 16\n"
       "  smx bench model.smx --threads 2 --json\n"
-      "  smx bench model.smx --trace trace.json");
+      "  smx bench model.smx --trace trace.json\n"
+      "  smx bench --mixers");
   command->callback([flags] {
-    const Measurement measurement = Measure(*flags);
-    const ordered_json report = ToJson(*flags, measurement, LoadModel(flags->model, VerifyWeights::kNever));
-    if (flags->json) {
-      std::printf("%s\n", report.dump().c_str());
-    } else {
-      PrintReport(report);
+    if (flags->mixers != flags->model.empty()) {
+      throw Error(ExitCode::kUsage, "bench: a model is required, or --mixers and no model");
     }
+    if (flags->mixers && flags->length != 0 && (flags->length < 64 || flags->length > 1024)) {
+      throw Error(ExitCode::kUsage,
+                  "--length " + std::to_string(flags->length) + ": with --mixers 64..1024, the largest L and d");
+    }
+    return flags->mixers ? BenchMixers(*flags) : BenchModel(*flags);
   });
 }
 

@@ -64,6 +64,13 @@ std::string LayerText(const ordered_json& object) {
   return layer < 0 ? "" : std::to_string(layer);
 }
 
+/// Why a stage is computed by the way that it is.
+void PrintChoice(const ordered_json& choice) {
+  std::printf("  by %s: %s; estimated for the longest text: FFT %.0f us, product %.0f us\n",
+              choice["way"].get<std::string>().c_str(), choice["why"].get<std::string>().c_str(),
+              choice["fft_us"].get<double>(), choice["product_us"].get<double>());
+}
+
 /// The stages of a run, each with the buffers that begin to live in it.
 void PrintPlan(const ordered_json& r) {
   const auto number = [](const ordered_json& value) { return value.get<unsigned long long>(); };
@@ -77,6 +84,7 @@ void PrintPlan(const ordered_json& r) {
                 step["name"].get<std::string>().c_str(), LayerText(step).c_str(), number(step["rows"]),
                 number(step["rows_present"]), step["macs"].get<double>() / 1e6, step["macs_dense"].get<double>() / 1e6,
                 "", "", number(step["first_step"]), number(step["last_step"]));
+    if (step.contains("choice")) PrintChoice(step["choice"]);
     for (const auto& buffer : r["plan"]) {
       const auto first = number(buffer["first_step"]);
       if (first < number(step["first_step"]) || first > number(step["last_step"])) continue;

@@ -120,13 +120,19 @@ std::string ArenaPicture(const ordered_json& plan, double arena_bytes) {
   return svg + "</p>";
 }
 
+/// A stage, with the way by which it is computed where there was a choice.
+std::string NameOf(const ordered_json& step) {
+  const std::string name = TextOf(step["name"]);
+  if (!step.contains("choice")) return name;
+  return name + " by " + TextOf(step["choice"]["way"]) + ": " + TextOf(step["choice"]["why"]);
+}
+
 std::string StepTable(const ordered_json& steps) {
   std::string html =
       "<table class=tensors><tr><th>stage</th><th>layer</th><th>rows computed</th><th>of</th>"
       "<th>multiply-adds</th><th>with every row</th><th>steps</th></tr>";
   for (const auto& step : steps) {
-    html +=
-        "<tr><td>" + TextOf(step["name"]) + "</td><td>" + (step["layer"] == -1 ? "" : TextOf(step["layer"])) + "</td>";
+    html += "<tr><td>" + NameOf(step) + "</td><td>" + (step["layer"] == -1 ? "" : TextOf(step["layer"])) + "</td>";
     for (const char* key : {"rows", "rows_present", "macs", "macs_dense"}) {
       html += "<td class=number>" + TextOf(step[key]) + "</td>";
     }
@@ -150,7 +156,8 @@ h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; border-bottom:
 th { text-align: left; font-weight: 500; color: #666; padding-right: 1.5em; vertical-align: top; white-space: nowrap; }
 .columns { display: flex; gap: 2em; align-items: flex-start; }
 .stack { width: 260px; } .box { border: 1px solid #bbb; padding: 2px 10px; margin: 2px 0; border-radius: 3px; }
-.attention { background: #f9dfc6; } .linear { background: #d6e4f2; } .experts { background: #d9ecd3; }
+.attention { background: #f9dfc6; } .linear, .circulant, .toeplitz { background: #d6e4f2; }
+.fourier, .hartley { background: #e4dcf0; } .experts { background: #d9ecd3; }
 .bar { display: inline-block; height: 11px; background: #4c78a8; } .bars td { white-space: nowrap; }
 svg { width: 100%; border: 1px solid #ccc; background: #fafafa; } rect { stroke: #fff; stroke-width: .5; }
 .legend span { margin-right: 1.2em; white-space: nowrap; }

@@ -85,6 +85,7 @@ void RunOnce(const Model& model, size_t length, WithArena<Encoder>* encoder) {
 ordered_json StepsOf(const Encoder& encoder) {
   ordered_json steps = ordered_json::array();
   for (const Step& step : encoder.steps()) {
+    const StageChoice& choice = step.choice;
     steps.push_back({{"name", step.name},
                      {"layer", step.layer},
                      {"first_step", step.first_step},
@@ -93,6 +94,9 @@ ordered_json StepsOf(const Encoder& encoder) {
                      {"rows_present", step.rows_present},
                      {"macs", step.macs},
                      {"macs_dense", step.macs_dense}});
+    if (choice.way == nullptr) continue;
+    steps.back()["choice"] = {
+        {"way", choice.way}, {"why", choice.why}, {"fft_us", choice.fft_us}, {"product_us", choice.product_us}};
   }
   return steps;
 }

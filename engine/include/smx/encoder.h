@@ -33,9 +33,9 @@ struct EncoderOutput {
 ///   type_ids   [B, n]  each in [0, type_vocab_size); empty means all 0.
 ///
 /// Padding `reference`: rows come as they are, padded at their end with pad_id, which attention masks and everything
-/// else reads like any token; so a result depends on n. A model with linear mixing takes n = L only. Padding `masked`:
-/// all n tokens are real. Allocates nothing after Create, neither here nor in a library. One call at a time per
-/// Encoder; many Encoders may share one Model.
+/// else reads like any token; so a result depends on n. A model with a mixing that has a kernel for the sequence
+/// (linear, circulant, Toeplitz) takes n = L only. Padding `masked`: all n tokens are real. Allocates nothing after
+/// Create, neither here nor in a library. One call at a time per Encoder; many Encoders may share one Model.
 ///
 /// Source: Sparse Mixers, arXiv:2205.12399; EncoderBlock of the reference, sparse_mixers/layers.py. Agreement with it:
 /// tests/golden, bounds in tests/support/tolerance.h.

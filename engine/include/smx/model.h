@@ -35,7 +35,8 @@ struct ModelCard {
   char source_sha256[65];  ///< Hexadecimal; of the checkpoint.
 };
 
-/// How a block of the model works, as words: "linear", "attention"; "dense", "experts".
+/// How a block of the model works, as words: "linear", "fourier", "hartley", "circulant", "toeplitz", "attention";
+/// "dense", "experts".
 struct LayerInfo {
   const char* mixing;
   const char* feed_forward;

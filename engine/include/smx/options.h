@@ -41,18 +41,29 @@ enum class BackendChoice : uint8_t {
   kReference,
 };
 
+/// How a mixing is computed that has a way by FFT: Fourier, Hartley, circulant, Toeplitz. Both ways agree within
+/// rounding; int8 products round more.
+enum class MixingWay : uint8_t {
+  /// int8 weights: kProduct, so that answers have the same bits on every machine. Else what is estimated to take less
+  /// time for the model's max_seq_len and d_model; kProduct where there is no FFT. Step::choice tells.
+  kAuto,
+  kFft,      ///< KissFFT, in float32 with int8 weights, too. kUnsupported where it is not built in.
+  kProduct,  ///< With matrices.
+};
+
 struct Options {
   size_t num_threads = 1;  ///< 1 .. 64; answers do not depend on it.
   /// Texts encoded together; more than 1 only for models with batch_routing_group, where texts share a routing group.
   size_t batch_size = 1;
-  /// Longest input in tokens; 0 is the model's max_seq_len. Less usually plans a smaller arena. Models with linear
-  /// mixing and the reference's padding know only max_seq_len.
+  /// Longest input in tokens; 0 is the model's max_seq_len. Less usually plans a smaller arena. Models with the
+  /// reference's padding and a mixing that has a kernel for the sequence know only max_seq_len.
   size_t max_tokens = 0;
   /// Rows that nobody reads are not computed, such as all but the first in the last layer of a classifier. False
   /// computes every row that is there, to see all of them or to prove that nobody reads the others: logits and pooled
   /// vectors have the same bits. Batches of more than one text always compute all.
   bool skip_dead_rows = true;
   BackendChoice backend = BackendChoice::kBest;
+  MixingWay mixing_way = MixingWay::kAuto;
   Observer observer;
   Log log;
 };

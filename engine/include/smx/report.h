@@ -18,6 +18,15 @@ struct Report {
   const char* backend;  ///< "reference" or "xnnpack"
 };
 
+/// Which of several ways a stage is computed by. Times are estimates for the longest text of the model, in float32 for
+/// the FFT; with KissFFT not built in it is told all the same.
+struct StageChoice {
+  const char* way;  ///< "fft" or "product"; null where there was no choice. Texts live for ever.
+  const char* why;
+  double fft_us;
+  double product_us;
+};
+
 /// A stage of a run, in order: what it costs and when. Rows, multiply-adds: of the last run, 0 before the first.
 struct Step {
   const char* name;   ///< Such as "linear_mixing" or "experts"; lives for ever.
@@ -28,6 +37,7 @@ struct Step {
   size_t rows_present;  ///< That there were.
   uint64_t macs;        ///< Multiply-adds that were executed,
   uint64_t macs_dense;  ///< and would have been with Options::skip_dead_rows off.
+  StageChoice choice;
 };
 
 /// A piece of the arena, for people who look at the plan. Buffers whose steps do not overlap may share bytes.

@@ -92,14 +92,21 @@ Status Product::Create(const ProductWeights& weights, size_t max_rows, Backend* 
 }
 
 Status Product::Run(const ProductInput& in, MatF out, Backend* backend) {
-  backend->macs += uint64_t{in.rows()} * weights_.inputs * weights_.outputs;
-  if (accelerated_ != nullptr) return accelerated_->Run(in, out, backend);
-  if (weights_.type == WeightType::kF32) {
-    backend->kernels.product_f32(in.f32, weights_, out);
-  } else {
-    backend->kernels.product_qd8_f32_qc8w(in.qd8, in.params, weights_, out);
+  if (accelerated_ == nullptr) {
+    RunReferenceProduct(weights_, in, out, backend);
+    return Status::kOk;
   }
-  return Status::kOk;
+  backend->macs += uint64_t{in.rows()} * weights_.inputs * weights_.outputs;
+  return accelerated_->Run(in, out, backend);
+}
+
+void RunReferenceProduct(const ProductWeights& weights, const ProductInput& in, MatF out, Backend* backend) {
+  backend->macs += uint64_t{in.rows()} * weights.inputs * weights.outputs;
+  if (weights.type == WeightType::kF32) {
+    backend->kernels.product_f32(in.f32, weights, out);
+  } else {
+    backend->kernels.product_qd8_f32_qc8w(in.qd8, in.params, weights, out);
+  }
 }
 
 }  // namespace smx

@@ -69,6 +69,9 @@ class Product {
   std::unique_ptr<Accelerated> accelerated_;  // null: the reference kernel
 };
 
+/// The same by the reference kernel at once, for weights that are made in the run that uses them.
+void RunReferenceProduct(const ProductWeights& weights, const ProductInput& in, MatF out, Backend* backend);
+
 /// How an int8 product is put to the test below; `params` as RepeatLastRow leaves them.
 using CheckedProductFn = Status (*)(const ProductWeights& weights, Mat<const int8_t> x, const RowQuantization* params,
                                     MatF out, const Log& log);

@@ -19,10 +19,19 @@ struct ProductWeights {
   bool outputs_first = false;  // kernel is [outputs, inputs]; else [inputs, outputs]
   size_t inputs = 0;
   size_t outputs = 0;
-  size_t stride = 0;              // values from one row of the kernel to the next
-  const void* kernel = nullptr;   // float or int8_t
-  const float* scales = nullptr;  // [outputs], kQc8w only
-  const float* bias = nullptr;    // [outputs], or null
+  ptrdiff_t stride = 0;            // values from one row of the kernel to the next; -1 in a Toeplitz matrix, whose rows
+                                   // are the same vector, each seen from one place further to the front
+  const void* kernel = nullptr;    // float or int8_t
+  const void* identity = nullptr;  // an address that stands for the values of `kernel` where its own does not
+  const float* scales = nullptr;   // [outputs], or the one of all outputs; kQc8w only
+  bool has_one_scale = false;
+  const float* bias = nullptr;  // [outputs], or null
+
+  template <typename T>
+  const T* Row(size_t r) const {
+    return static_cast<const T*>(kernel) + static_cast<ptrdiff_t>(r) * stride;
+  }
+  float Scale(size_t output) const { return scales[has_one_scale ? 0 : output]; }
 };
 
 /// How a row of int8 values stands for reals: real = (value - zero_point) * scale. Same layout as XNNPACK's
@@ -45,7 +54,7 @@ using QuantizeRowsFn = void (*)(ConstMatF in, Mat<int8_t> out, RowQuantization* 
 /// out [rows, outputs] = x [rows, inputs] W + b, summed over inputs in order, in float32.
 using ProductF32Fn = void (*)(ConstMatF x, const ProductWeights& weights, MatF out);
 
-/// out[r, n] = (sum over k of (x[r, k] - zero_point[r]) * W[k, n]) * scale[r] * scales[n] + b[n];
+/// out[r, n] = (sum over k of (x[r, k] - zero_point[r]) * W[k, n]) * scale[r] * weights.Scale(n) + b[n];
 /// the sum is exact in int32 for up to 2^16 inputs.
 using ProductQd8Fn = void (*)(Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights,
                               MatF out);

@@ -22,6 +22,7 @@ namespace smx {
 /// What Prepare and Create know.
 struct PrepareContext {
   const ModelConfig& config;
+  const Options& options;
   size_t batch_size;
   size_t max_tokens;  // per text
   Plan* plan;

@@ -26,7 +26,7 @@ struct LiveRows {
 ///
 ///   dense feed-forward  needs the rows that it makes
 ///   experts             need all rows: tokens compete for an expert's places, whoever chooses, pads too
-///   linear mixing       needs all rows
+///   any other mixing    needs all rows
 ///   attention           needs the rows that it makes and the real ones as keys; all of them when it makes the row of a
 ///                       pad, which as a query averages the values of all rows
 ///

@@ -3,6 +3,7 @@
 
 #include "layers/context.h"
 #include "layers/mixing_attention.h"
+#include "layers/mixing_fourier.h"
 #include "layers/mixing_linear.h"
 
 namespace smx {
@@ -19,6 +20,7 @@ class Mixing {
  private:
   MixingKind kind_ = MixingKind::kLinear;
   MixingLinear linear_;
+  MixingFourier fourier_;
   MixingAttention attention_;
 };
 

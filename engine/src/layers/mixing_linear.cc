@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include "backends/fft_lengths.h"
+#include "backends/kissfft/fft_mixing.h"
+#include "layers/mixing_way.h"
+
 namespace smx {
 namespace {
 
@@ -16,6 +20,11 @@ size_t CountLengths(size_t longest) {
 }
 
 size_t Length(size_t i, size_t longest) { return std::min(kShortestLength << i, longest); }
+
+const char* StageName(MixingKind kind) {
+  if (kind == MixingKind::kCirculant) return "circulant_mixing";
+  return kind == MixingKind::kToeplitz ? "toeplitz_mixing" : "linear_mixing";
+}
 
 }  // namespace
 
@@ -39,19 +48,44 @@ Status MixingLinear::ListSizes(size_t longest, bool masked, bool all_rows_are_re
   return Status::kOk;
 }
 
+Status MixingLinear::Choose(const PrepareContext& context, StageChoice* choice) {
+  if (kind_ == MixingKind::kLinear) return Status::kOk;
+  const ModelConfig& config = context.config;
+  const MixingCost cost = ToeplitzCost(config.max_seq_len, config.d_model, kind_ == MixingKind::kCirculant);
+  return ChooseMixingWay(cost, weights_->input_kernel.type, context, choice);
+}
+
 Status MixingLinear::Prepare(const LinearMixingWeights& weights, size_t layer, const PrepareContext& context,
                              BufferId* out) {
   weights_ = &weights;
-  const size_t longest = context.max_tokens;
-  SMX_TRY(ListSizes(longest, context.config.masked_padding, context.fewest_rows[layer].mixing == longest));
-
+  kind_ = context.config.layers[layer].mixing;
+  StageChoice choice = {};
+  SMX_TRY(Choose(context, &choice));
+  by_fft_ = IsByFft(choice);
   Plan* plan = context.plan;
   const size_t d = context.config.d_model;
+  plan->BeginStage(StageName(kind_), choice);
+  // From the start: text after text goes through all the steps.
+  *out = plan->Acquire("mixing_output", Checked(context.max_rows()) * Checked(d) * Checked(sizeof(float)));
+  if constexpr (kHasFft) {
+    if (by_fft_) {
+      fft_ = plan->Acquire("mixing_fft", ToeplitzMixingBytes(context.max_tokens, d));
+      plan->NextStep();
+      plan->Release(fft_);
+      return Status::kOk;
+    }
+  }
+  const size_t longest = context.max_tokens;
+  PlanProducts(context);
+  return ListSizes(longest, context.config.masked_padding, context.fewest_rows[layer].mixing == longest);
+}
+
+void MixingLinear::PlanProducts(const PrepareContext& context) {
+  Plan* plan = context.plan;
+  const size_t longest = context.max_tokens;
+  const size_t d = context.config.d_model;
   const Checked bytes = Checked(longest) * Checked(d) * Checked(sizeof(float));
-  const Checked out_bytes = Checked(context.max_rows()) * Checked(d) * Checked(sizeof(float));
-  plan->BeginStage("linear_mixing");
-  *out = plan->Acquire("mixing_output", out_bytes);  // from the start: text after text goes through all the steps
-  x_room_.Acquire(weights.hidden_kernel.type, longest, d, plan);
+  x_room_.Acquire(weights_->hidden_kernel.type, longest, d, plan);
   plan->NextStep();
   hidden_ = plan->Acquire("mixing_hidden", bytes);
   plan->NextStep();
@@ -59,17 +93,17 @@ Status MixingLinear::Prepare(const LinearMixingWeights& weights, size_t layer, c
   transposed_ = plan->Acquire("mixing_transposed", bytes);
   plan->NextStep();
   plan->Release(hidden_);
-  transposed_room_.Acquire(weights.input_kernel.type, d, longest, plan);
+  transposed_room_.Acquire(weights_->input_kernel.type, d, longest, plan);
   plan->NextStep();
   mixed_ = plan->Acquire("mixing_mixed", bytes);
   plan->NextStep();
   plan->Release(transposed_);
   transposed_room_.Release(plan);
   plan->Release(mixed_);
-  return Status::kOk;
 }
 
 Status MixingLinear::Create(const PrepareContext& context, Backend* backend) {
+  if (by_fft_) return Status::kOk;
   SMX_TRY(hidden_kernel_.Create(weights_->hidden_kernel, context.max_tokens, backend));
   for (SizedInputKernel& sized : input_kernels_) {
     ProductWeights leading_block = weights_->input_kernel;
@@ -87,6 +121,10 @@ MixingLinear::SizedInputKernel& MixingLinear::KernelFor(size_t num_tokens, size_
 }
 
 Status MixingLinear::RunText(const RunContext& run, ConstMatF x, MatF out) {
+  if constexpr (kHasFft) {
+    const ToeplitzKernels toeplitz = {weights_->input_kernel, weights_->hidden_kernel, kind_ == MixingKind::kCirculant};
+    if (by_fft_) return RunToeplitzMixing(x, toeplitz, run.arena.Get<uint8_t>(fft_), out);
+  }
   const KernelTable& kernels = run.backend->kernels;
   SizedInputKernel& input_kernel = KernelFor(x.rows, out.rows);
   const MatF hidden = DenseMat(run.arena.Get<float>(hidden_), x.rows, x.cols);
@@ -101,14 +139,19 @@ Status MixingLinear::RunText(const RunContext& run, ConstMatF x, MatF out) {
   return Status::kOk;
 }
 
+uint64_t MixingLinear::MacsOf(size_t num_tokens, size_t d_model) {
+  if (by_fft_) return 0;
+  const uint64_t length = KernelFor(num_tokens, num_tokens).inputs;
+  return num_tokens * d_model * d_model + d_model * length * length;
+}
+
 Status MixingLinear::Run(const RunContext& run, ConstMatF x, MatF out) {
   const size_t n = run.seq_len;
   const size_t num_outputs = out.rows / run.batch_size;
   for (size_t b = 0; b < run.batch_size; ++b) {
     SMX_TRY(RunText(run, x.Rows(b * n, n), out.Rows(b * num_outputs, num_outputs)));
   }
-  const uint64_t length = KernelFor(n, n).inputs;
-  run.EndStage(out.rows, run.rows(), run.batch_size * (n * x.cols * x.cols + x.cols * length * length));
+  run.EndStage(out.rows, run.rows(), run.batch_size * MacsOf(n, x.cols));
   return Status::kOk;
 }
 

@@ -13,9 +13,13 @@ namespace smx {
 /// With masked padding only the leading n x n block of S is meant for n tokens. A packed S cannot be cut, so it is
 /// packed for a few lengths, powers of two, and a text takes the next longer one with zeros behind its own columns;
 /// zeros are exact in int8 too, so the answer does not depend on the length that was taken. Where nobody reads all rows
-/// of the output, S is packed with fewer rows, too. Source: LinearTransform in sparse_mixers/layers.py.
+/// of the output, S is packed with fewer rows, too.
+///
+/// Circulant and Toeplitz mixing are the same with matrices of fewer numbers, and may go by FFT, see MixingWay. Source:
+/// LinearTransform, CirculantTransform and ToeplitzTransform in sparse_mixers/layers.py.
 class MixingLinear {
  public:
+  /// Errors as ChooseMixingWay.
   Status Prepare(const LinearMixingWeights& weights, size_t layer, const PrepareContext& context, BufferId* out);
   Status Create(const PrepareContext& context, Backend* backend);
   /// x: all rows of each text; out: the first rows of each.
@@ -29,15 +33,20 @@ class MixingLinear {
     Product product;
   };
 
+  Status Choose(const PrepareContext& context, StageChoice* choice);
+  void PlanProducts(const PrepareContext& context);
   Status ListSizes(size_t longest, bool masked, bool all_rows_are_read);
   SizedInputKernel& KernelFor(size_t num_tokens, size_t num_outputs);
   Status RunText(const RunContext& run, ConstMatF x, MatF out);
+  uint64_t MacsOf(size_t num_tokens, size_t d_model);
 
   const LinearMixingWeights* weights_ = nullptr;
+  MixingKind kind_ = MixingKind::kLinear;
+  bool by_fft_ = false;
   Product hidden_kernel_;
   FixedArray<SizedInputKernel> input_kernels_;  // fewest inputs first, of those fewest outputs
   ProductInputRoom x_room_, transposed_room_;
-  BufferId hidden_, transposed_, mixed_;
+  BufferId hidden_, transposed_, mixed_, fft_;
 };
 
 }  // namespace smx

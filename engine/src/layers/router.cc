@@ -54,7 +54,7 @@ RoutingShape ShapeOfRouting(const ModelConfig& config, size_t num_tokens) {
 
 RoutingRoom RoomForRouting(const ModelConfig& config, size_t batch_size, size_t max_tokens) {
   const size_t num_tokens = batch_size * max_tokens;
-  const bool takes_one_length = !config.masked_padding && config.HasLinearMixing();
+  const bool takes_one_length = !config.masked_padding && config.HasSequenceKernel();
   const bool has_one_group = !config.batch_routing_group || num_tokens / 2 < config.moe.max_group_size;
   if (takes_one_length || has_one_group) {
     const RoutingShape shape = ShapeOfRouting(config, num_tokens);

@@ -21,13 +21,14 @@ Status Plan::Init(size_t max_buffers, size_t max_stages) {
   return buffers_.Allocate(max_buffers);
 }
 
-void Plan::BeginStage(const char* name) {
+void Plan::BeginStage(const char* name, const StageChoice& choice) {
   if (num_stages_ == stages_.size()) {
     too_many_ = true;
     return;
   }
   Step& stage = stages_[num_stages_++];
   stage.name = name;
+  stage.choice = choice;
   stage.layer = layer_;
   stage.first_step = step_;
   stage.last_step = kUntilTheEnd;

@@ -32,7 +32,7 @@ class Plan {
   Status Init(size_t max_buffers, size_t max_stages);
 
   /// From this step on, what is computed is the stage `name` of the layer, until the next stage begins.
-  void BeginStage(const char* name);
+  void BeginStage(const char* name, const StageChoice& choice = {});
 
   /// `name` lives for ever. Layers name the layer by SetLayer.
   BufferId Acquire(const char* name, Checked bytes);

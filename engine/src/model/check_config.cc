@@ -13,6 +13,10 @@ constexpr uint32_t kMaxVocabulary = 1u << 24;
 constexpr uint32_t kMaxLayers = 256;
 constexpr uint32_t kMaxExperts = 4096;
 
+// Of mixings whose matrix [max_seq_len, max_seq_len] is not in the file: a backend packs it all the same, and a small
+// file must not ask for much memory.
+constexpr uint32_t kMaxImpliedLength = 8192;
+
 struct Bound {
   const char* name;
   uint32_t value;
@@ -97,21 +101,50 @@ Status CheckTemperature(const schema::Config& c, const Log& log) {
   return Status::kOk;
 }
 
+/// False for what this version does not know.
+bool ReadMixing(schema::MixingKind stored, MixingKind* kind) {
+  switch (stored) {
+    case schema::MixingKind_LINEAR:
+      *kind = MixingKind::kLinear;
+      return true;
+    case schema::MixingKind_FOURIER:
+      *kind = MixingKind::kFourier;
+      return true;
+    case schema::MixingKind_HARTLEY:
+      *kind = MixingKind::kHartley;
+      return true;
+    case schema::MixingKind_CIRCULANT:
+      *kind = MixingKind::kCirculant;
+      return true;
+    case schema::MixingKind_TOEPLITZ:
+      *kind = MixingKind::kToeplitz;
+      return true;
+    case schema::MixingKind_ATTENTION:
+      *kind = MixingKind::kAttention;
+      return true;
+    default:
+      return false;
+  }
+}
+
 Status CheckLayers(const schema::Config& c, const Log& log, ModelConfig* config) {
   SMX_TRY(config->layers.Allocate(c.layers()->size()));
   bool any_experts = false;
   for (uint32_t i = 0; i < c.layers()->size(); ++i) {
     const schema::Layer& layer = *c.layers()->Get(i);
-    if (layer.mixing() != schema::MixingKind_LINEAR && layer.mixing() != schema::MixingKind_ATTENTION) {
+    MixingKind mixing = {};
+    if (!ReadMixing(layer.mixing(), &mixing)) {
       return NotBuilt(log, "mixing", schema::EnumNameMixingKind(layer.mixing()), layer.mixing());
     }
     if (layer.feed_forward() > schema::FeedForwardKind_EXPERTS) {
       return NotBuilt(log, "feed_forward", schema::EnumNameFeedForwardKind(layer.feed_forward()), layer.feed_forward());
     }
-    const bool attention = layer.mixing() == schema::MixingKind_ATTENTION;
+    if (mixing != MixingKind::kLinear && mixing != MixingKind::kAttention && c.max_seq_len() > kMaxImpliedLength) {
+      return Fail(log, Status::kInvalidModel, "config: max_seq_len %u with mixing %s, must be 1..%u", c.max_seq_len(),
+                  schema::EnumNameMixingKind(layer.mixing()), kMaxImpliedLength);
+    }
     const bool experts = layer.feed_forward() == schema::FeedForwardKind_EXPERTS;
-    config->layers[i] = {attention ? MixingKind::kAttention : MixingKind::kLinear,
-                         experts ? FeedForwardKind::kExperts : FeedForwardKind::kDense};
+    config->layers[i] = {mixing, experts ? FeedForwardKind::kExperts : FeedForwardKind::kDense};
     any_experts |= experts;
   }
   if (any_experts == (c.experts() != nullptr)) return Status::kOk;

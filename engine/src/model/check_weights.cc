@@ -62,6 +62,8 @@ class Binder {
   ProductWeights Product(const char* kernel, const char* bias, size_t inputs, size_t outputs,
                          bool outputs_first = false);
   WordEmbeddingWeights WordEmbedding(const char* name, size_t rows, size_t cols);
+  /// A Toeplitz matrix [n, n] as outputs by inputs, out of its vector [1, 2n - 1]: T[r, c] = vector[n - 1 + c - r].
+  ProductWeights Toeplitz(const char* vector, size_t n);
 
  private:
   const schema::Tensor* Find(const char* name, Span<const uint32_t> shape);
@@ -200,9 +202,10 @@ ProductWeights Binder::Product(const char* kernel, const char* bias, size_t inpu
   product.inputs = inputs;
   product.outputs = outputs;
   product.outputs_first = outputs_first;
-  product.stride = outputs_first ? inputs : outputs;
   const size_t rows = outputs_first ? outputs : inputs;
-  const uint32_t shape[] = {static_cast<uint32_t>(rows), static_cast<uint32_t>(product.stride)};
+  const size_t cols = outputs_first ? inputs : outputs;
+  product.stride = static_cast<ptrdiff_t>(cols);
+  const uint32_t shape[] = {static_cast<uint32_t>(rows), static_cast<uint32_t>(cols)};
   if (const schema::Tensor* tensor = Find(kernel, shape); tensor != nullptr) {
     product.type = TypeOf(*tensor);
     const bool is_f32 = product.type == WeightType::kF32;
@@ -222,6 +225,18 @@ WordEmbeddingWeights Binder::WordEmbedding(const char* name, size_t rows, size_t
   return word;
 }
 
+ProductWeights Binder::Toeplitz(const char* vector, size_t n) {
+  ProductWeights product = Product(vector, nullptr, 2 * n - 1, 1, /*outputs_first=*/true);
+  product.inputs = n;
+  product.outputs = n;
+  product.stride = -1;
+  product.has_one_scale = true;
+  if (product.kernel == nullptr) return product;
+  const size_t value_bytes = product.type == WeightType::kF32 ? sizeof(float) : sizeof(int8_t);
+  product.kernel = static_cast<const uint8_t*>(product.kernel) + (n - 1) * value_bytes;
+  return product;
+}
+
 void BindEmbedding(const ModelConfig& c, Binder* bind, EmbeddingWeights* w) {
   bind->SetPrefix("encoder/embedder/");
   w->word = bind->WordEmbedding("word/embedding", c.vocab_size, c.d_emb);
@@ -231,20 +246,37 @@ void BindEmbedding(const ModelConfig& c, Binder* bind, EmbeddingWeights* w) {
   w->hidden_mapping_in = bind->Product("hidden_mapping_in/kernel", "hidden_mapping_in/bias", c.d_emb, c.d_model);
 }
 
+void BindAttention(size_t d, Binder* bind, AttentionWeights* w) {
+  w->query = bind->Product("query/kernel", "query/bias", d, d);
+  w->key = bind->Product("key/kernel", "key/bias", d, d);
+  w->value = bind->Product("value/kernel", "value/bias", d, d);
+  w->out = bind->Product("out/kernel", "out/bias", d, d);
+}
+
 void BindMixing(const ModelConfig& c, size_t layer, Binder* bind, BlockWeights* w) {
   const size_t d = c.d_model;
-  if (c.layers[layer].mixing == MixingKind::kLinear) {
-    bind->SetPrefix("encoder/linear_transform_%zu/", layer);
-    w->linear.hidden_kernel = bind->Product("hidden_kernel", nullptr, d, d);
-    w->linear.input_kernel =
-        bind->Product("input_kernel", nullptr, c.max_seq_len, c.max_seq_len, /*outputs_first=*/true);
-    return;
+  const size_t length = c.max_seq_len;
+  switch (c.layers[layer].mixing) {
+    case MixingKind::kLinear:
+      bind->SetPrefix("encoder/linear_transform_%zu/", layer);
+      w->linear.hidden_kernel = bind->Product("hidden_kernel", nullptr, d, d);
+      w->linear.input_kernel = bind->Product("input_kernel", nullptr, length, length, /*outputs_first=*/true);
+      return;
+    case MixingKind::kFourier:
+    case MixingKind::kHartley:
+      return;
+    case MixingKind::kCirculant:
+      bind->SetPrefix("encoder/circulant_transform_%zu/", layer);
+      w->linear = {bind->Toeplitz("hidden_kernel", d), bind->Toeplitz("input_kernel", length)};
+      return;
+    case MixingKind::kToeplitz:
+      bind->SetPrefix("encoder/toeplitz_transform_%zu/", layer);
+      w->linear = {bind->Toeplitz("hidden_kernel", d), bind->Toeplitz("input_kernel", length)};
+      return;
+    case MixingKind::kAttention:
+      bind->SetPrefix("encoder/attention_%zu/self/", layer);
+      return BindAttention(d, bind, &w->attention);
   }
-  bind->SetPrefix("encoder/attention_%zu/self/", layer);
-  w->attention.query = bind->Product("query/kernel", "query/bias", d, d);
-  w->attention.key = bind->Product("key/kernel", "key/bias", d, d);
-  w->attention.value = bind->Product("value/kernel", "value/bias", d, d);
-  w->attention.out = bind->Product("out/kernel", "out/bias", d, d);
 }
 
 void BindFeedForward(size_t d_model, size_t d_ff, Binder* bind, FeedForwardWeights* w) {
@@ -339,6 +371,7 @@ Status BindWeights(const VerifiedFile& file, const ModelConfig& config, const Lo
   SMX_TRY(bind.status());
   SMX_TRY(CheckTypes(config, *weights, log));
   weights->product_type = weights->embedding.hidden_mapping_in.type;
+  for (BlockWeights& block : weights->blocks) block.fourier.type = weights->product_type;
   const uint32_t num_tensors = file.model->tensors()->size();
   if (bind.num_bound() != num_tensors) {
     return Fail(log, Status::kInvalidModel, "tensors: the file has %u, the configuration asks for %u", num_tensors,

@@ -11,7 +11,7 @@ namespace smx {
 // What a checked model file asks for, in plain types: the layers never see FlatBuffers. Only what this version builds
 // is listed; the loader refuses the rest of the schema by name.
 
-enum class MixingKind : uint8_t { kLinear, kAttention };
+enum class MixingKind : uint8_t { kLinear, kFourier, kHartley, kCirculant, kToeplitz, kAttention };
 enum class FeedForwardKind : uint8_t { kDense, kExperts };
 
 struct LayerConfig {
@@ -51,9 +51,12 @@ struct ModelConfig {
   FixedArray<LayerConfig> layers;
   MoeConfig moe;
 
-  bool HasLinearMixing() const {
+  /// Whether a mixing has a kernel of max_seq_len, so that the reference's padding allows for no other length.
+  bool HasSequenceKernel() const {
     for (const LayerConfig& layer : layers) {
-      if (layer.mixing == MixingKind::kLinear) return true;
+      const bool is_learned = layer.mixing == MixingKind::kLinear || layer.mixing == MixingKind::kCirculant ||
+                              layer.mixing == MixingKind::kToeplitz;
+      if (is_learned) return true;
     }
     return false;
   }

@@ -56,6 +56,24 @@ ModelInfo InfoOf(const ModelData& data) {
   return info;
 }
 
+const char* NameOf(MixingKind kind) {
+  switch (kind) {
+    case MixingKind::kLinear:
+      return "linear";
+    case MixingKind::kFourier:
+      return "fourier";
+    case MixingKind::kHartley:
+      return "hartley";
+    case MixingKind::kCirculant:
+      return "circulant";
+    case MixingKind::kToeplitz:
+      return "toeplitz";
+    case MixingKind::kAttention:
+      return "attention";
+  }
+  return "";
+}
+
 /// `data->mapping` may hold the bytes; everything else is filled here.
 Status LoadBytes(Span<const uint8_t> bytes, const LoadOptions& options, ModelData* data) {
   if (reinterpret_cast<uintptr_t>(bytes.data()) % 64 != 0) {
@@ -126,8 +144,7 @@ ModelCard Model::card() const {
 
 LayerInfo Model::layer(size_t index) const {
   const LayerConfig& layer = data_->config.layers[index];
-  return {layer.mixing == MixingKind::kLinear ? "linear" : "attention",
-          layer.feed_forward == FeedForwardKind::kDense ? "dense" : "experts"};
+  return {NameOf(layer.mixing), layer.feed_forward == FeedForwardKind::kDense ? "dense" : "experts"};
 }
 
 size_t Model::num_tensors() const { return data_->file.model->tensors()->size(); }

@@ -31,9 +31,16 @@ struct EmbeddingWeights {
   ProductWeights hidden_mapping_in;  // d_emb -> d_model
 };
 
+/// Y = S X H with S of input_kernel and H of hidden_kernel; of circulant and Toeplitz mixing, too, whose matrices are
+/// views of their vectors.
 struct LinearMixingWeights {
   ProductWeights hidden_kernel;  // [d_model, d_model]
   ProductWeights input_kernel;   // [max_seq_len, max_seq_len], output channels on axis 0
+};
+
+/// Fourier and Hartley mixing have nothing to learn.
+struct FourierMixingWeights {
+  WeightType type = WeightType::kF32;  // of the matrices that are made, that of the model's products
 };
 
 struct AttentionWeights {
@@ -58,6 +65,7 @@ struct MoeWeights {
 /// Of the stages that the layer's LayerConfig names, the others stay empty.
 struct BlockWeights {
   LinearMixingWeights linear;
+  FourierMixingWeights fourier;
   AttentionWeights attention;
   LayerNormWeights mixing_layer_norm;
   FeedForwardWeights feed_forward;

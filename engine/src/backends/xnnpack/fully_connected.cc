@@ -34,10 +34,9 @@ bool IsReadBeyond(const ProductWeights& weights) {
 Status CopyDense(const ProductWeights& weights, FixedArray<int8_t>* copy) {
   const size_t rows = weights.outputs_first ? weights.outputs : weights.inputs;
   const size_t cols = weights.outputs_first ? weights.inputs : weights.outputs;
-  if (cols == weights.stride && !IsReadBeyond(weights)) return Status::kOk;
+  if (weights.stride == static_cast<ptrdiff_t>(cols) && !IsReadBeyond(weights)) return Status::kOk;
   SMX_TRY(copy->Allocate(rows * cols + kMaxPackedInputs));
-  const int8_t* kernel = static_cast<const int8_t*>(weights.kernel);
-  for (size_t r = 0; r < rows; ++r) std::memcpy(copy->data() + r * cols, kernel + r * weights.stride, cols);
+  for (size_t r = 0; r < rows; ++r) std::memcpy(copy->data() + r * cols, weights.Row<int8_t>(r), cols);
   return Status::kOk;
 }
 
@@ -74,14 +73,23 @@ XnnpackFullyConnected::~XnnpackFullyConnected() {
   if (operator_ != nullptr) xnn_delete_operator(operator_);
 }
 
+Status XnnpackFullyConnected::KeepScales(const ProductWeights& weights) {
+  bias_ = weights.bias;
+  scales_ = weights.scales;
+  if (!weights.has_one_scale) return Status::kOk;
+  SMX_TRY(repeated_scale_.Allocate(weights.outputs));
+  for (float& scale : repeated_scale_) scale = weights.scales[0];
+  scales_ = repeated_scale_.data();
+  return Status::kOk;
+}
+
 Status XnnpackFullyConnected::Create(const ProductWeights& weights, size_t max_rows, xnn_weights_cache_provider* packed,
                                      const Log& log) {
   FixedArray<int8_t> copy;
   SMX_TRY(CopyDense(weights, &copy));
   const int8_t* kernel = copy.size() != 0 ? copy.data() : static_cast<const int8_t*>(weights.kernel);
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  scales_ = weights.scales;
-  bias_ = weights.bias;
+  SMX_TRY(KeepScales(weights));
   FixedArray<float> ones;
   SMX_TRY(ones.Allocate(weights.outputs));
   for (float& scale : ones) scale = 1.0f;

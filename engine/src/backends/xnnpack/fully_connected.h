@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/fixed_array.h"
 #include "base/mat.h"
 #include "kernels/product.h"
 #include "smx/platform.h"
@@ -40,8 +41,11 @@ class XnnpackFullyConnected {
   Status Run(Mat<const int8_t> x, const RowQuantization* params, MatF out, pthreadpool* threads);
 
  private:
+  Status KeepScales(const ProductWeights& weights);
+
   xnn_operator* operator_ = nullptr;
-  const float* scales_ = nullptr;  // [outputs], the model's
+  FixedArray<float> repeated_scale_;  // [outputs], where the model has one for all
+  const float* scales_ = nullptr;     // [outputs], the model's or those
   const float* bias_ = nullptr;
 };
 

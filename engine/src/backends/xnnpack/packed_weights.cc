@@ -116,7 +116,8 @@ Status PackedWeights::Create(PackedStore* store) {
 }
 
 xnn_weights_cache_provider* PackedWeights::ProviderFor(const ProductWeights& weights) {
-  session_->key = {weights.kernel, weights.inputs, weights.outputs};
+  const void* const identity = weights.identity == nullptr ? weights.kernel : weights.identity;
+  session_->key = {identity, weights.inputs, weights.outputs};
   return &session_->provider;
 }
 

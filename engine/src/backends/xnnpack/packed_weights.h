@@ -14,7 +14,7 @@ namespace smx {
 
 /// Which weights, and which part of them, were packed.
 struct PackedKey {
-  const void* kernel = nullptr;  // in the model's file, so it stands for the same values as long as the model lives
+  const void* kernel = nullptr;  // stands for the same values as long as the model lives, such as a place in its file
   size_t inputs = 0;
   size_t outputs = 0;
 };

@@ -45,17 +45,15 @@ int8_t QuantizeValue(float x, float inverse_scale, float zero_point) {
 
 /// One row of outputs when the kernel is [inputs, outputs]: the inner loop runs over outputs, side by side in memory.
 void AddProductInputsFirst(const float* x, const ProductWeights& w, float* out) {
-  const float* kernel = static_cast<const float*>(w.kernel);
   for (size_t k = 0; k < w.inputs; ++k) {
-    const float* row = kernel + k * w.stride;
+    const float* row = w.Row<float>(k);
     for (size_t n = 0; n < w.outputs; ++n) out[n] += x[k] * row[n];
   }
 }
 
 void AddProductOutputsFirst(const float* x, const ProductWeights& w, float* out) {
-  const float* kernel = static_cast<const float*>(w.kernel);
   for (size_t n = 0; n < w.outputs; ++n) {
-    const float* row = kernel + n * w.stride;
+    const float* row = w.Row<float>(n);
     float sum = 0.0f;
     for (size_t k = 0; k < w.inputs; ++k) sum += x[k] * row[k];
     out[n] += sum;
@@ -63,11 +61,10 @@ void AddProductOutputsFirst(const float* x, const ProductWeights& w, float* out)
 }
 
 int32_t IntegerProduct(const int8_t* x, int32_t zero_point, const ProductWeights& w, size_t n) {
-  const int8_t* kernel = static_cast<const int8_t*>(w.kernel);
-  const size_t step = w.outputs_first ? 1 : w.stride;
-  const int8_t* column = kernel + (w.outputs_first ? n * w.stride : n);
+  const int8_t* column = w.outputs_first ? w.Row<int8_t>(n) : w.Row<int8_t>(0) + n;
+  const ptrdiff_t step = w.outputs_first ? 1 : w.stride;
   int32_t sum = 0;
-  for (size_t k = 0; k < w.inputs; ++k) sum += (x[k] - zero_point) * column[k * step];
+  for (size_t k = 0; k < w.inputs; ++k) sum += (x[k] - zero_point) * column[static_cast<ptrdiff_t>(k) * step];
   return sum;
 }
 
@@ -103,7 +100,7 @@ void Product_qd8_f32_qc8w__reference(Mat<const int8_t> x, const RowQuantization*
     for (size_t n = 0; n < weights.outputs; ++n) {
       const int32_t sum = IntegerProduct(x.Row(r), params[r].zero_point, weights, n);
       const float bias = weights.bias == nullptr ? 0.0f : weights.bias[n];
-      out.Row(r)[n] = static_cast<float>(sum) * params[r].scale * weights.scales[n] + bias;
+      out.Row(r)[n] = static_cast<float>(sum) * params[r].scale * weights.Scale(n) + bias;
     }
   }
 }

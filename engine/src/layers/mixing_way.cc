@@ -1,0 +1,123 @@
+#include "layers/mixing_way.h"
+
+#include <cmath>
+#include <string_view>
+
+#include "backends/dft_sums.h"
+#include "backends/fft_lengths.h"
+#include "backends/kissfft/fft.h"
+#include "base/log.h"
+#include "smx/platform.h"
+
+namespace smx {
+namespace {
+
+constexpr char kFft[] = "fft";
+constexpr char kProduct[] = "product";
+
+// Nanoseconds, measured on x86-64. The reference kernels and KissFFT are plain code, so their ratio, which decides, is
+// much the same elsewhere. Per value of a transform and level: KissFFT with the loops around it;
+constexpr double kFftNs = 1.1;
+// per value: products with a chirp or a filter; folding, transposing and quantizing around matrices;
+constexpr double kFilterNs = 4;
+constexpr double kRowNs = 9;
+// per multiply-add: the reference kernels, of float32 where outputs are side by side, and where inputs are, whose sums
+// have an order.
+constexpr double kF32InputsFirstNs = 0.12;
+constexpr double kF32OutputsFirstNs = 0.9;
+constexpr double kInt8Ns = 0.5;
+
+/// XNNPACK's int8 product on one thread, per multiply-add: the order of magnitude.
+double AcceleratedInt8Ns() {
+  struct Rate {
+    std::string_view isa;
+    double ns;
+  };
+  constexpr Rate kRates[] = {{"amx-int8", 0.002}, {"avx512vnni", 0.005}, {"avxvnni", 0.01},      {"avx512bw", 0.01},
+                             {"avx2", 0.02},      {"neon-i8mm", 0.01},   {"neon-dotprod", 0.02}, {"neon", 0.1}};
+  for (const Rate& rate : kRates) {
+    if (rate.isa == IsaName()) return rate.ns;
+  }
+  return kInt8Ns;
+}
+
+double GoodTransformUs(size_t length) {
+  const double n = static_cast<double>(length);
+  return 1e-3 * kFftNs * n * (1 + std::log2(n));
+}
+
+double ConvolutionUs(size_t length) {
+  return 2 * GoodTransformUs(length) + 1e-3 * kFilterNs * static_cast<double>(length);
+}
+
+double TransformUs(size_t length) {
+  return IsFftLength(length) ? GoodTransformUs(length) : ConvolutionUs(ConvolutionLength(length));
+}
+
+double Pairs(size_t count) { return static_cast<double>((count + 1) / 2); }
+
+double ProductUs(const MixingCost& cost, WeightType type, const PrepareContext& context) {
+  const bool is_accelerated = SMX_WITH_XNNPACK && context.options.backend == BackendChoice::kBest;
+  const double mac_ns = type == WeightType::kF32 ? cost.f32_mac_ns : is_accelerated ? AcceleratedInt8Ns() : kInt8Ns;
+  const double values = static_cast<double>(context.config.max_seq_len) * static_cast<double>(context.config.d_model);
+  return 1e-3 * (static_cast<double>(cost.product_macs) * mac_ns + values * kRowNs);
+}
+
+Status CheckFft(const PrepareContext& context) {
+  SMX_ASSIGN_OR_RETURN(const bool is_right, FftIsRight());
+  if (is_right) return Status::kOk;
+  return Fail(context.options.log, Status::kBackendFailure, "kissfft: its transform is wrong on this machine (%s)",
+              IsaName());
+}
+
+Status Decide(WeightType type, const PrepareContext& context, StageChoice* choice) {
+  if (type != WeightType::kF32) {
+    choice->why = "int8 products have the same bits on every machine";
+  } else if (context.options.backend == BackendChoice::kReference) {
+    choice->why = "reference kernels only";
+  } else if (choice->product_us <= choice->fft_us) {
+    choice->why = "less time by estimate";
+  } else if (const Status checked = CheckFft(context); checked == Status::kOk) {
+    choice->way = kFft;
+    choice->why = "less time by estimate";
+  } else if (checked == Status::kBackendFailure) {
+    choice->why = "KissFFT is wrong on this machine";
+  } else {
+    return checked;
+  }
+  return Status::kOk;
+}
+
+}  // namespace
+
+MixingCost FourierCost(size_t max_seq_len, size_t d_model, bool is_hartley) {
+  const double us =
+      Pairs(d_model) * TransformUs(max_seq_len) + static_cast<double>(EvenLength(max_seq_len)) * TransformUs(d_model);
+  return {us, FourierMacs(max_seq_len, d_model, is_hartley), kF32InputsFirstNs};
+}
+
+MixingCost ToeplitzCost(size_t max_seq_len, size_t d_model, bool is_circulant) {
+  const double us = Pairs(d_model) * ConvolutionUs(ToeplitzLength(max_seq_len, is_circulant)) +
+                    Pairs(max_seq_len) * ConvolutionUs(ToeplitzLength(d_model, is_circulant));
+  return {us, uint64_t{max_seq_len} * d_model * (max_seq_len + d_model), kF32OutputsFirstNs};
+}
+
+Status ChooseMixingWay(const MixingCost& cost, WeightType type, const PrepareContext& context, StageChoice* choice) {
+  *choice = {kProduct, "", cost.fft_us, ProductUs(cost, type, context)};
+  const MixingWay wanted = context.options.mixing_way;
+  if constexpr (!kHasFft) {
+    choice->why = "KissFFT is not built in";
+    if (wanted != MixingWay::kFft) return Status::kOk;
+    return Fail(context.options.log, Status::kUnsupported, "options: mixing_way kFft, but KissFFT is not built in");
+  } else {
+    if (wanted == MixingWay::kAuto) return Decide(type, context, choice);
+    choice->why = "as the options say";
+    if (wanted == MixingWay::kProduct) return Status::kOk;
+    choice->way = kFft;
+    return CheckFft(context);
+  }
+}
+
+bool IsByFft(const StageChoice& choice) { return choice.way == kFft; }
+
+}  // namespace smx
