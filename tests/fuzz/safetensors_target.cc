@@ -7,7 +7,7 @@ namespace smx::fuzz {
 void ReadSafetensors(const uint8_t* data, size_t size) {
   tools::ArrayMap arrays;
   try {
-    arrays = tools::ParseSafetensors("fuzzed.safetensors", std::vector<uint8_t>(data, data + size));
+    arrays = tools::ReadSafetensors(tools::InputFile("fuzzed.safetensors", {data, data + size}));
   } catch (const tools::Error&) {
     return;
   }
@@ -20,7 +20,8 @@ void ReadSafetensors(const uint8_t* data, size_t size) {
     }
   }
   Require(bytes <= size, "arrays are a part of the file");
-  const tools::ArrayMap again = tools::ParseSafetensors("written.safetensors", tools::SerializeSafetensors(arrays));
+  const tools::ArrayMap again =
+      tools::ReadSafetensors(tools::InputFile("written.safetensors", tools::SerializeSafetensors(arrays)));
   Require(again.size() == arrays.size(), "what is written can be read");
   for (const auto& [name, array] : arrays) {
     const auto found = again.find(name);

@@ -44,8 +44,12 @@ std::vector<uint8_t> RawSafetensors(uint64_t announced, const std::string& heade
   return file;
 }
 
+smx::tools::ArrayMap ReadBytes(const char* name, std::vector<uint8_t> bytes) {
+  return smx::tools::ReadSafetensors(smx::tools::InputFile(name, std::move(bytes)));
+}
+
 void CheckHeaderFails(const char* words, const std::string& header, size_t data_bytes) {
-  CheckFails(words, [&] { smx::tools::ParseSafetensors("bad", RawSafetensors(header.size(), header, data_bytes)); });
+  CheckFails(words, [&] { ReadBytes("bad", RawSafetensors(header.size(), header, data_bytes)); });
 }
 
 std::string Entry(const std::string& name, const std::string& shape, size_t begin, size_t end) {
@@ -88,10 +92,10 @@ TEST_CASE("hostile safetensors: a header that lies about its length") {
   for (const uint64_t announced :
        {uint64_t{0}, uint64_t{1}, uint64_t{3}, uint64_t{100'000'001}, uint64_t{1} << 63, ~uint64_t{0}, ~uint64_t{7}}) {
     CAPTURE(announced);
-    CheckFails("bad", [&] { smx::tools::ParseSafetensors("bad", RawSafetensors(announced, header, 0)); });
+    CheckFails("bad", [&] { ReadBytes("bad", RawSafetensors(announced, header, 0)); });
   }
   for (size_t size = 0; size < 8; ++size) {
-    CheckFails("bytes", [&] { smx::tools::ParseSafetensors("bad", std::vector<uint8_t>(size)); });
+    CheckFails("bytes", [&] { ReadBytes("bad", std::vector<uint8_t>(size)); });
   }
 }
 
@@ -114,14 +118,14 @@ TEST_CASE("hostile safetensors: holes, shapes beyond 64 bits, and arrays of noth
   CheckHeaderFails("must be a number", "{" + Entry("a", "[18446744073709551616]", 0, 4) + "}", 4);
   CheckHeaderFails("must be a number", "{" + Entry("a", "[1e3]", 0, 4) + "}", 4);
   const std::string header = "{" + Entry("a", "[0, 18446744073709551615, 18446744073709551615]", 0, 0) + "}";
-  const auto arrays = smx::tools::ParseSafetensors("bad", RawSafetensors(header.size(), header, 0));
+  const auto arrays = ReadBytes("bad", RawSafetensors(header.size(), header, 0));
   CHECK(arrays.at("a").NumValues() == 0);
 }
 
 TEST_CASE("hostile safetensors: a hundred thousand keys are read in no more than their time, a repeated one refused") {
   std::string header = "{" + Entry("a", "[0]", 0, 0);
   for (int i = 0; i < 100000; ++i) header += ", " + Entry("b" + std::to_string(i), "[0]", 0, 0);
-  CHECK(smx::tools::ParseSafetensors("many", RawSafetensors(header.size() + 1, header + "}", 0)).size() == 100001);
+  CHECK(ReadBytes("many", RawSafetensors(header.size() + 1, header + "}", 0)).size() == 100001);
   CheckHeaderFails("\"a\" occurs twice", header + ", " + Entry("a", "[0]", 0, 0) + "}", 0);
 }
 

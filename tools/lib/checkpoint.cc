@@ -1,9 +1,11 @@
 #include "checkpoint.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
 #include "error.h"
+#include "smx/sha256.h"
 
 namespace smx::tools {
 namespace {
@@ -11,12 +13,6 @@ namespace {
 using Shape = std::vector<size_t>;
 
 constexpr int kStaysFloat32 = -1;
-
-std::string ToText(const Shape& shape) {
-  std::string text = "[";
-  for (const size_t extent : shape) text += (text.size() == 1 ? "" : ",") + std::to_string(extent);
-  return text + "]";
-}
 
 /// Moves arrays into parameters, checks each, and remembers which were wanted.
 class Taker {
@@ -58,10 +54,10 @@ class Taker {
 
 std::vector<float> Taker::Values(const std::string& name, const Shape& shape) {
   const auto found = arrays_.find(name);
-  if (found == arrays_.end()) Fail(name, "missing; config.json asks for it with shape " + ToText(shape));
+  if (found == arrays_.end()) Fail(name, "missing; config.json asks for it with shape " + ShapeText(shape));
   taken_.insert(name);
   if (found->second.shape != shape) {
-    Fail(name, "shape " + ToText(found->second.shape) + ", config.json asks for " + ToText(shape));
+    Fail(name, "shape " + ShapeText(found->second.shape) + ", config.json asks for " + ShapeText(shape));
   }
   std::vector<float> values = ToFloat(path_ + ": " + name, found->second);
   for (size_t i = 0; i < values.size(); ++i) {
@@ -219,6 +215,24 @@ Checkpoint ReadCheckpoint(const std::string& path, const ArrayMap& arrays, const
     if (config.layers[i].feed_forward == schema::FeedForwardKind_EXPERTS) TakeExperts(&taker, config, i);
   }
   return taker.Finish();
+}
+
+std::vector<uint8_t> HashOfParameters(const Checkpoint& checkpoint) {
+  std::vector<const Parameter*> sorted;
+  for (const Parameter& parameter : checkpoint.parameters) sorted.push_back(&parameter);
+  std::sort(sorted.begin(), sorted.end(), [](const Parameter* a, const Parameter* b) { return a->name < b->name; });
+  Sha256 hash;
+  const auto add = [&hash](const void* bytes, size_t size) { hash.Update({static_cast<const uint8_t*>(bytes), size}); };
+  for (const Parameter* parameter : sorted) {
+    add(parameter->name.c_str(), parameter->name.size() + 1);
+    const uint32_t rank = static_cast<uint32_t>(parameter->shape.size());
+    add(&rank, sizeof(rank));
+    add(parameter->shape.data(), rank * sizeof(uint32_t));
+    add(parameter->values.data(), parameter->values.size() * sizeof(float));
+  }
+  std::vector<uint8_t> digest(32);
+  hash.Finish(digest.data());
+  return digest;
 }
 
 }  // namespace smx::tools

@@ -30,6 +30,10 @@ struct Checkpoint {
 /// infinity.
 Checkpoint ReadCheckpoint(const std::string& path, const ArrayMap& arrays, const ModelConfig& config);
 
+/// SHA-256 of the names, shapes and values of all parameters in order of names: the same whatever the checkpoint's
+/// files were.
+std::vector<uint8_t> HashOfParameters(const Checkpoint& checkpoint);
+
 }  // namespace smx::tools
 
 #endif  // SMX_TOOLS_LIB_CHECKPOINT_H_

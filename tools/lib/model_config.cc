@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "file_format.h"
+#include "json_reader.h"
 #include "output_file.h"
 #include "parse_json.h"
 #include "utf8.h"
@@ -44,78 +45,6 @@ const std::map<std::string, schema::MixingKind> kMixings = {
     {"T_NET", schema::MixingKind_TOEPLITZ}, {"BERT", schema::MixingKind_ATTENTION},
 };
 
-/// Reads keys of one JSON object and remembers which were asked for.
-class Reader {
- public:
-  Reader(std::string where, const json& object) : where_(std::move(where)), object_(object) {
-    if (!object.is_object()) throw Error(ExitCode::kBadInput, where_ + ": must be a JSON object");
-  }
-
-  bool Has(const char* key) {
-    known_.insert(key);
-    return object_.contains(key) && !object_[key].is_null();
-  }
-
-  uint32_t Count(const char* key, uint32_t least = 1) {
-    const json& value = Required(key);
-    if (value.is_number_unsigned() && value.get<uint64_t>() >= least && value.get<uint64_t>() < UINT32_MAX) {
-      return value.get<uint32_t>();
-    }
-    Fail(key, "must be a whole number of at least " + std::to_string(least));
-  }
-  uint32_t CountOr(const char* key, uint32_t otherwise) { return Has(key) ? Count(key, 0) : otherwise; }
-
-  double Number(const char* key) {
-    const json& value = Required(key);
-    if (!value.is_number()) Fail(key, "must be a number");
-    return value.get<double>();
-  }
-
-  bool BoolOr(const char* key, bool otherwise) {
-    if (!Has(key)) return otherwise;
-    if (!object_[key].is_boolean()) Fail(key, "must be true or false");
-    return object_[key].get<bool>();
-  }
-
-  std::string Text(const char* key) {
-    const json& value = Required(key);
-    if (!value.is_string()) Fail(key, "must be a text");
-    return value.get<std::string>();
-  }
-  std::string TextOr(const char* key, const std::string& otherwise) { return Has(key) ? Text(key) : otherwise; }
-
-  const json& Required(const char* key) {
-    if (!Has(key)) throw Error(ExitCode::kBadInput, where_ + ": key " + key + " is missing");
-    return object_[key];
-  }
-
-  std::vector<std::string> UnknownKeys() const {
-    std::vector<std::string> unknown;
-    for (const auto& item : object_.items()) {
-      if (known_.count(item.key()) == 0) unknown.push_back(item.key());
-    }
-    return unknown;
-  }
-
-  void Ignore(const char* key) { known_.insert(key); }
-
-  [[noreturn]] void Fail(const char* key, const std::string& rule) const {
-    const std::string value = object_.contains(key) ? ShortText(object_[key]) : "missing";
-    throw Error(ExitCode::kBadInput, where_ + ": " + key + " is " + value + ", " + rule);
-  }
-
-  [[noreturn]] void NotBuilt(const char* key, const std::string& value) const {
-    throw Error(ExitCode::kUnsupported, where_ + ": " + key + " " + value + " is not built in this version");
-  }
-
-  const std::string& where() const { return where_; }
-
- private:
-  const std::string where_;
-  const json& object_;
-  std::set<std::string> known_;
-};
-
 std::string UpperCase(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
@@ -135,7 +64,7 @@ bool IsChosen(const std::string& layout, uint32_t layer, uint32_t n, uint32_t ch
 }
 
 /// Which layers a pair of keys, such as num_moe_layers and moe_layout, makes special.
-std::vector<bool> ReadLayout(Reader* reader, const char* count_key, const char* layout_key, uint32_t num_layers) {
+std::vector<bool> ReadLayout(JsonReader* reader, const char* count_key, const char* layout_key, uint32_t num_layers) {
   const uint32_t chosen = reader->CountOr(count_key, 0);
   if (chosen > num_layers) reader->Fail(count_key, "must be at most num_layers " + std::to_string(num_layers));
   const std::string layout = UpperCase(reader->TextOr(layout_key, "TOP"));
@@ -149,7 +78,7 @@ std::vector<bool> ReadLayout(Reader* reader, const char* count_key, const char* 
   return special;
 }
 
-void ReadLayers(Reader* reader, ModelConfig* config) {
+void ReadLayers(JsonReader* reader, ModelConfig* config) {
   const uint32_t num_layers = reader->Count("num_layers");
   if (num_layers > 256) reader->Fail("num_layers", "must be at most 256");
   const std::string arch = UpperCase(reader->Text("model_arch"));
@@ -169,7 +98,7 @@ bool HasExperts(const ModelConfig& config) {
 }
 
 /// Who chooses, and how. The reference's MASK and SCATTER compute the same in two ways.
-void ReadRouting(Reader* reader, ExpertsConfig* experts) {
+void ReadRouting(JsonReader* reader, ExpertsConfig* experts) {
   const std::string dispatch = UpperCase(reader->TextOr("dispatch_algorithm", "MASK_EXPERTS_CHOOSE"));
   if (dispatch == "MASK_EXPERTS_CHOOSE") return;
   if (!IsOneOf(dispatch, {"MASK_TOKENS_CHOOSE", "SCATTER_TOKENS_CHOOSE"})) {
@@ -183,7 +112,7 @@ void ReadRouting(Reader* reader, ExpertsConfig* experts) {
   experts->batch_prioritized_routing = reader->BoolOr("batch_prioritized_routing", true);
 }
 
-void ReadExperts(Reader* reader, ModelConfig* config) {
+void ReadExperts(JsonReader* reader, ModelConfig* config) {
   for (const char* key : {"num_experts", "expert_d_ff", "eval_capacity_factor", "min_expert_capacity", "max_group_size",
                           "dispatch_algorithm", "num_selected_experts", "batch_prioritized_routing"}) {
     reader->Ignore(key);
@@ -201,12 +130,12 @@ void ReadExperts(Reader* reader, ModelConfig* config) {
 }
 
 /// The flag if there is one, else the key, else `otherwise`.
-std::string FlagOrKey(Reader* reader, const std::string& flag, const char* key, const char* otherwise) {
+std::string FlagOrKey(JsonReader* reader, const std::string& flag, const char* key, const char* otherwise) {
   const std::string value = reader->TextOr(key, otherwise);
   return flag.empty() ? value : flag;
 }
 
-void ReadSemantics(Reader* reader, const ConfigFlags& flags, ModelConfig* config) {
+void ReadSemantics(JsonReader* reader, const ConfigFlags& flags, ModelConfig* config) {
   const std::string padding = FlagOrKey(reader, flags.padding, "padding", "reference");
   if (!IsOneOf(padding, {"reference", "masked"})) reader->Fail("padding", "must be reference or masked");
   const std::string group = FlagOrKey(reader, flags.routing_group, "routing_group", "sequence");
@@ -225,7 +154,7 @@ void ReadSemantics(Reader* reader, const ConfigFlags& flags, ModelConfig* config
   config->reference_group_order = reference_order && group == "batch";
 }
 
-void ReadSizes(Reader* reader, ModelConfig* config) {
+void ReadSizes(JsonReader* reader, ModelConfig* config) {
   config->vocab_size = reader->Count("vocab_size");
   config->type_vocab_size = reader->Count("type_vocab_size");
   config->max_seq_len = reader->Count("max_seq_length");
@@ -245,7 +174,7 @@ void ReadSizes(Reader* reader, ModelConfig* config) {
   if (config->is_regression && config->num_classes != 1) reader->Fail("n_classes", "must be 1 for is_regression");
 }
 
-void ReadTemperature(Reader* reader, ModelConfig* config) {
+void ReadTemperature(JsonReader* reader, ModelConfig* config) {
   if (!reader->Has("temperature")) return;
   config->temperature = reader->Number("temperature");
   if (!(config->temperature >= schema::kMinTemperature && config->temperature <= schema::kMaxTemperature)) {
@@ -280,7 +209,7 @@ std::vector<std::string> TextsOf(const json& value, const std::string& where) {
   return texts;
 }
 
-void ReadLabelsOf(Reader* reader, const ConfigFlags& flags, ModelConfig* config) {
+void ReadLabelsOf(JsonReader* reader, const ConfigFlags& flags, ModelConfig* config) {
   if (reader->Has("labels")) {
     config->labels = TextsOf(reader->Required("labels"), reader->where() + ": labels");
     CheckLabels(config->labels, reader->where());
@@ -292,9 +221,9 @@ void ReadLabelsOf(Reader* reader, const ConfigFlags& flags, ModelConfig* config)
                                        std::to_string(config->num_classes));
 }
 
-void ReadTokenizer(Reader* outer, ModelConfig* config) {
+void ReadTokenizer(JsonReader* outer, ModelConfig* config) {
   if (!outer->Has("tokenizer")) return;
-  Reader reader(outer->where() + ": tokenizer", outer->Required("tokenizer"));
+  JsonReader reader(outer->where() + ": tokenizer", outer->Required("tokenizer"));
   TokenizerConfig tokenizer;
   tokenizer.file = reader.Text("file");
   tokenizer.switches.clean_text = reader.BoolOr("clean_text", true);
@@ -305,9 +234,9 @@ void ReadTokenizer(Reader* outer, ModelConfig* config) {
   for (const std::string& key : reader.UnknownKeys()) config->unknown_keys.push_back("tokenizer." + key);
 }
 
-void ReadCard(Reader* outer, ModelConfig* config) {
+void ReadCard(JsonReader* outer, ModelConfig* config) {
   if (!outer->Has("model_card")) return;
-  Reader reader(outer->where() + ": model_card", outer->Required("model_card"));
+  JsonReader reader(outer->where() + ": model_card", outer->Required("model_card"));
   config->card = {reader.TextOr("name", ""),          reader.TextOr("licence", ""),  reader.TextOr("language", ""),
                   reader.TextOr("training_data", ""), reader.TextOr("accuracy", ""), reader.TextOr("description", "")};
   for (const std::string& key : reader.UnknownKeys()) config->unknown_keys.push_back("model_card." + key);
@@ -322,7 +251,7 @@ json ParseJsonFile(const std::string& path) {
 
 ModelConfig ReadModelConfig(const std::string& path, const ConfigFlags& flags) {
   const json root = ParseJsonFile(path);
-  Reader reader(path, root);
+  JsonReader reader(path, root);
   ModelConfig config = {};
   ReadSizes(&reader, &config);
   ReadLayers(&reader, &config);

@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "error.h"
-#include "output_file.h"
 #include "parse_json.h"
 
 namespace smx::tools {
@@ -132,32 +131,44 @@ size_t Array::NumValues() const {
   return count;
 }
 
-ArrayMap ReadSafetensors(const std::string& path) { return ParseSafetensors(path, ReadWhole(path)); }
+std::string ShapeText(const std::vector<size_t>& shape) {
+  std::string text = "[";
+  for (const size_t extent : shape) text += (text.size() == 1 ? "" : ",") + std::to_string(extent);
+  return text + "]";
+}
 
-ArrayMap ParseSafetensors(const std::string& path, const std::vector<uint8_t>& file) {
+ArrayMap ReadSafetensors(const std::string& path) { return ReadSafetensors(InputFile(path)); }
+
+ArrayMap ReadSafetensors(const InputFile& file) {
+  const std::string& path = file.path();
   if (file.size() < 8) {
     Fail(path, "not a safetensors file: " + std::to_string(file.size()) + " bytes, its header alone has 8 and more");
   }
-  uint64_t announced_bytes;
-  std::memcpy(&announced_bytes, file.data(), 8);
-  if (announced_bytes > kMaxHeaderBytes || announced_bytes > file.size() - 8) {
+  uint8_t first[8];
+  file.Read(0, sizeof(first), first);
+  uint64_t header_bytes;
+  std::memcpy(&header_bytes, first, sizeof(first));
+  if (header_bytes > kMaxHeaderBytes || header_bytes > file.size() - 8) {
     Fail(path, "not a safetensors file, or cut short: its first 8 bytes announce a header of " +
-                   std::to_string(announced_bytes) + " bytes, the file has " + std::to_string(file.size()));
+                   std::to_string(header_bytes) + " bytes, the file has " + std::to_string(file.size()));
   }
-  const size_t header_bytes = static_cast<size_t>(announced_bytes);
-  const json header = ParseHeader(path, file.data() + 8, header_bytes);
-  const uint8_t* const data = file.data() + 8 + header_bytes;
-  const uint64_t data_bytes = file.size() - 8 - header_bytes;
+  std::vector<uint8_t> text(static_cast<size_t>(header_bytes));
+  file.Read(8, text.size(), text.data());
+  const json header = ParseHeader(path, text.data(), text.size());
+  const uint64_t data = 8 + header_bytes;
   ArrayMap arrays;
   std::vector<Extent> extents;
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") continue;
     Array& array = arrays[name];
-    extents.push_back(ReadEntry(path + ": array " + name, entry, data_bytes, &array));
+    extents.push_back(ReadEntry(path + ": array " + name, entry, file.size() - data, &array));
   }
-  // Before anything is copied: arrays that overlap could ask for many times the file.
-  CheckExtents(path, &extents, data_bytes);
-  for (const Extent& extent : extents) extent.array->bytes.assign(data + extent.begin, data + extent.end);
+  // Before anything is read: arrays that overlap could ask for many times the file.
+  CheckExtents(path, &extents, file.size() - data);
+  for (const Extent& extent : extents) {
+    extent.array->bytes.resize(static_cast<size_t>(extent.end - extent.begin));
+    file.Read(data + extent.begin, extent.array->bytes.size(), extent.array->bytes.data());
+  }
   return arrays;
 }
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "input_file.h"
+
 namespace smx::tools {
 
 /// One array of a safetensors file. `bytes` are little-endian, row-major.
@@ -19,12 +21,14 @@ struct Array {
 
 using ArrayMap = std::map<std::string, Array>;
 
+/// "[2,3]"
+std::string ShapeText(const std::vector<size_t>& shape);
+
 /// Reads and checks a whole safetensors file. Hostile input: header size, JSON, duplicate names, dtype, shape times
 /// size against the offsets, overlaps and holes are checked; a breach is an Error(kBadInput) naming file and array.
 ArrayMap ReadSafetensors(const std::string& path);
 
-/// The same on the file's bytes; `path` is for messages.
-ArrayMap ParseSafetensors(const std::string& path, const std::vector<uint8_t>& file);
+ArrayMap ReadSafetensors(const InputFile& file);
 
 /// The file's bytes for `arrays`; writing them is up to WriteWhole of output_file.h.
 std::vector<uint8_t> SerializeSafetensors(const ArrayMap& arrays);

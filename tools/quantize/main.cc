@@ -1,18 +1,18 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <system_error>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
 #include "checkpoint.h"
 #include "engine.h"
 #include "evaluate.h"
+#include "formats/checkpoint_files.h"
 #include "model_config.h"
 #include "model_writer.h"
 #include "output_file.h"
 #include "program.h"
-#include "smx/sha256.h"
 #include "version.h"
 
 namespace smx::tools {
@@ -23,6 +23,7 @@ using nlohmann::ordered_json;
 struct QuantizeFlags {
   std::string checkpoint, output, config, tokenizer, calibrate, evaluate;
   std::string type = "int8";
+  std::optional<uint64_t> step;
   ConfigFlags overrides;
   TsvColumns columns;
   double min_accuracy = -1;
@@ -43,26 +44,6 @@ void RefuseUnbuilt(const QuantizeFlags& flags) {
   if (!flags.calibrate.empty()) {
     throw Error(ExitCode::kUnsupported, "--calibrate is not built in this version; --type int8 needs no calibration");
   }
-  std::error_code ignored;  // what cannot be looked at cannot be read either, and then the reason is said
-  if (std::filesystem::is_directory(flags.checkpoint, ignored)) {
-    throw Error(ExitCode::kUnsupported,
-                flags.checkpoint +
-                    ": a directory (Flax or Hugging Face) is not read in this version; give the "
-                    ".safetensors file");
-  }
-}
-
-std::string BesideCheckpoint(const QuantizeFlags& flags, const std::string& name) {
-  return (std::filesystem::path(flags.checkpoint).parent_path() / name).string();
-}
-
-std::vector<uint8_t> HashOfFile(const std::string& path) {
-  const std::vector<uint8_t> bytes = ReadWhole(path);
-  Sha256 hash;
-  hash.Update({bytes.data(), bytes.size()});
-  std::vector<uint8_t> digest(32);
-  hash.Finish(digest.data());
-  return digest;
 }
 
 /// Error(kBadInput) when the tokenizer may give ids that the model does not have.
@@ -77,16 +58,16 @@ CompiledTokenizer ReadTokenizer(const std::string& path, const ModelConfig& conf
   return tokenizer;
 }
 
-ModelContent ReadContent(const QuantizeFlags& flags) {
-  const std::string config_path = flags.config.empty() ? BesideCheckpoint(flags, "config.json") : flags.config;
+ModelContent ReadContent(const QuantizeFlags& flags, const CheckpointFiles& files) {
+  const std::string& config_path = flags.config.empty() ? files.config : flags.config;
   ModelContent content;
-  const ArrayMap arrays = ReadSafetensors(flags.checkpoint);
+  const ArrayMap arrays = ReadArrays(files);
   content.config = ReadModelConfig(config_path, flags.overrides);
   for (const std::string& key : content.config.unknown_keys) {
     std::fprintf(stderr, "smx-quantize: %s: key %s is not known and was ignored\n", config_path.c_str(), key.c_str());
   }
   content.checkpoint = ReadCheckpoint(flags.checkpoint, arrays, content.config);
-  content.source_sha256 = HashOfFile(flags.checkpoint);
+  content.source_sha256 = HashOfParameters(content.checkpoint);
   if (!flags.tokenizer.empty()) {
     content.tokenizer = ReadTokenizer(flags.tokenizer, content.config);
   } else if (content.config.tokenizer) {
@@ -149,16 +130,20 @@ void CheckThatItLoads(const std::vector<uint8_t>& file, const std::string& outpu
   errors.Check(model.status(), output + ": not written, the engine would refuse it");
 }
 
-void PrintReport(const QuantizeFlags& flags, const ModelContent& content, size_t file_bytes,
-                 const Accuracies* measured) {
-  std::error_code error;
-  const uintmax_t file_size = std::filesystem::file_size(flags.checkpoint, error);
-  const uintmax_t source_bytes = error ? 0 : file_size;
+/// What goes into the report.
+struct Written {
+  uint64_t checkpoint_bytes;
+  size_t file_bytes;
+  const Accuracies* measured;  // or null
+};
+
+void PrintReport(const QuantizeFlags& flags, const ModelContent& content, const Written& written) {
+  const Accuracies* measured = written.measured;
   if (flags.json) {
     ordered_json report = {{"model", flags.output},
                            {"type", flags.type},
-                           {"file_bytes", file_bytes},
-                           {"checkpoint_bytes", source_bytes},
+                           {"file_bytes", written.file_bytes},
+                           {"checkpoint_bytes", written.checkpoint_bytes},
                            {"parameters", content.checkpoint.parameters.size()},
                            {"tokenizer", content.tokenizer.has_value()}};
     if (measured != nullptr) {
@@ -173,7 +158,7 @@ void PrintReport(const QuantizeFlags& flags, const ModelContent& content, size_t
   // The model itself may go to stdout.
   std::FILE* const out = flags.output == "-" ? stderr : stdout;
   std::fprintf(out, "%s: %s from %s of checkpoint, %s, tokenizer %s\n", flags.output.c_str(),
-               BytesText(file_bytes).c_str(), BytesText(source_bytes).c_str(), flags.type.c_str(),
+               BytesText(written.file_bytes).c_str(), BytesText(written.checkpoint_bytes).c_str(), flags.type.c_str(),
                content.tokenizer ? "inside" : "none (classify needs one: --tokenizer)");
   if (measured == nullptr) return;
   if (content.config.is_regression) {
@@ -186,18 +171,26 @@ void PrintReport(const QuantizeFlags& flags, const ModelContent& content, size_t
                100 * (measured->f32 - measured->written));
 }
 
+/// Error(kUsage) when the output is one of the files that are read.
+void CheckOutput(const QuantizeFlags& flags, const CheckpointFiles& files) {
+  std::vector<std::string> inputs = files.files;
+  inputs.insert(inputs.end(),
+                {files.config, flags.config, flags.tokenizer, flags.overrides.labels_file, flags.evaluate});
+  for (const std::string& input : inputs) {
+    if (!input.empty()) CheckNotSameFile(flags.output, input);
+  }
+}
+
 void Quantize(const QuantizeFlags& flags) {
   RefuseUnbuilt(flags);
   if (flags.json && flags.output == "-") throw Error(ExitCode::kUsage, "--json and -o - would both write to stdout");
   if (flags.min_accuracy >= 0 && flags.evaluate.empty()) {
     throw Error(ExitCode::kUsage, "--min-accuracy needs --evaluate data.tsv");
   }
-  for (const std::string& input : {flags.checkpoint, flags.config, flags.tokenizer, flags.overrides.labels_file,
-                                   flags.evaluate, BesideCheckpoint(flags, "config.json")}) {
-    if (!input.empty()) CheckNotSameFile(flags.output, input);
-  }
+  const CheckpointFiles files = FindCheckpoint(flags.checkpoint, flags.step);
+  CheckOutput(flags, files);
   const WeightsType type = flags.type == "f32" ? WeightsType::kF32 : WeightsType::kInt8;
-  ModelContent content = ReadContent(flags);
+  ModelContent content = ReadContent(flags, files);
   if (flags.min_accuracy >= 0 && content.config.is_regression) {
     throw Error(ExitCode::kUsage, "--min-accuracy is for classes, the model is a regression");
   }
@@ -211,12 +204,16 @@ void Quantize(const QuantizeFlags& flags) {
   const std::vector<uint8_t> file = SerializeModel(content, type);
   CheckThatItLoads(file, flags.output);
   WriteWhole(flags.output, file);
-  PrintReport(flags, content, file.size(), flags.evaluate.empty() ? nullptr : &measured);
+  PrintReport(flags, content, {files.bytes(), file.size(), flags.evaluate.empty() ? nullptr : &measured});
 }
 
 void AddFlags(CLI::App* app, QuantizeFlags* flags) {
-  app->add_option("checkpoint", flags->checkpoint, "A .safetensors file with the reference's parameter names")
+  app->add_option("checkpoint", flags->checkpoint,
+                  "A .safetensors file (or model.safetensors.index.json), a folder of Flax checkpoints, or one with "
+                  "model.safetensors")
       ->required();
+  app->add_option("--step", flags->step, "Which step of a folder of Flax checkpoints; the newest unless given")
+      ->check(CountFlag(0, 999999999999999999));
   app->add_option("-o,--output", flags->output, "Model file to write, whole or not at all; - is stdout")->required();
   app->add_option("--config", flags->config, "Configuration; config.json beside the checkpoint unless given");
   app->add_option("--tokenizer", flags->tokenizer, "vocab.txt or tokenizer.json; else what config.json says");
@@ -239,6 +236,7 @@ void AddFlags(CLI::App* app, QuantizeFlags* flags) {
   app->footer(
       "Examples:\n"
       "  smx-quantize model.safetensors -o model.smx\n"
+      "  smx-quantize checkpoints/ -o model.smx --step 100000 --config config.json\n"
       "  smx-quantize model.safetensors -o model.smx --evaluate test.tsv --min-accuracy 0.8\n"
       "Exit codes: 0 ok, 1 accuracy below the gate, 2 usage, 3 bad input file, 4 not supported here,\n"
       "5 could not write the output or not enough memory.");

@@ -32,7 +32,7 @@ struct ModelCard {
   const char* accuracy;
   const char* description;
   const char* tool_version;
-  char source_sha256[65];  ///< Hexadecimal; of the checkpoint.
+  char source_sha256[65];  ///< Hexadecimal; of the checkpoint's parameters: names, shapes, float32 values.
 };
 
 /// How a block of the model works, as words: "linear", "fourier", "hartley", "circulant", "toeplitz", "attention";
