@@ -238,7 +238,8 @@ size_t CheckSteps(const MemoryModel& model, const ModelConfig& config, const Tok
     rows_saved += step.rows_present - step.rows;
     macs += step.macs;
   }
-  CHECK(c.session->encoder().steps().size() == 3 + config.layers.size() * 2 + NumWithExperts(config));
+  const size_t num_outside = 1 + (config.has_pooler ? 1 : 0) + (config.num_classes > 0 ? 1 : 0);
+  CHECK(c.session->encoder().steps().size() == num_outside + config.layers.size() * 2 + NumWithExperts(config));
   CHECK(c.session->encoder().report().macs == macs);
   return rows_saved;
 }

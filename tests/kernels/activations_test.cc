@@ -43,6 +43,24 @@ TEST_CASE("gelu: values of the tanh form, and its ends") {
   CHECK(x[4] == 0.0f);
 }
 
+TEST_CASE("gelu: values of the exact form, and its ends") {
+  float x[] = {0.0f, 1.0f, -1.0f, 20.0f, -20.0f, 2.5f};
+  smx::GeluErf_f32__reference(DenseMat(x, 1, 6));
+  CHECK(x[0] == 0.0f);
+  CHECK(x[1] == doctest::Approx(0.8413447).epsilon(1e-6));
+  CHECK(x[2] == doctest::Approx(-0.1586553).epsilon(1e-5));
+  CHECK(x[3] == 20.0f);
+  CHECK(x[4] == 0.0f);
+  CHECK(x[5] == doctest::Approx(2.4844758).epsilon(1e-6));
+  // Rows of a wider matrix: what lies between them stays.
+  float wide[] = {1.0f, 7.0f, -1.0f, 7.0f};
+  smx::GeluErf_f32__reference({wide, 2, 1, 2});
+  CHECK(wide[0] == x[1]);
+  CHECK(wide[2] == x[2]);
+  CHECK(wide[1] == 7.0f);
+  CHECK(wide[3] == 7.0f);
+}
+
 TEST_CASE("softmax: sums to one, survives large values, is even over the lowest number") {
   const float lowest = std::numeric_limits<float>::lowest();
   float x[] = {1000.0f, 1000.0f + std::log(3.0f), lowest, lowest};

@@ -95,13 +95,18 @@ class GuardedModel {
 Answer RunGuarded(Encoder* encoder, const Model& model, const TokenInput& input) {
   const GuardedValues<int32_t> ids(input.token_ids), types(input.type_ids);
   const GuardedValues<float> hidden(std::vector<float>(input.token_ids.size() * model.info().d_model));
-  const GuardedValues<float> pooled(std::vector<float>(input.num_texts * model.info().d_model));
+  const size_t row_per_text = input.num_texts * model.info().d_model;
+  const GuardedValues<float> pooled(std::vector<float>(model.info().has_pooler ? row_per_text : 0));
+  const GuardedValues<float> cls((std::vector<float>(row_per_text)));
+  const GuardedValues<float> mean((std::vector<float>(row_per_text)));
   const GuardedValues<float> logits(std::vector<float>(input.num_texts * model.info().num_classes));
-  REQUIRE(
-      encoder->Run({ids.data(), ids.size()}, {types.data(), types.size()},
-                   {{hidden.data(), hidden.size()}, {pooled.data(), pooled.size()}, {logits.data(), logits.size()}}) ==
-      Status::kOk);
-  return {hidden.ToVector(), pooled.ToVector(), logits.ToVector()};
+  const smx::EncoderOutput output = {{hidden.data(), hidden.size()},
+                                     {pooled.data(), pooled.size()},
+                                     {logits.data(), logits.size()},
+                                     {cls.data(), cls.size()},
+                                     {mean.data(), mean.size()}};
+  REQUIRE(encoder->Run({ids.data(), ids.size()}, {types.data(), types.size()}, output) == Status::kOk);
+  return {hidden.ToVector(), mean.ToVector(), pooled.ToVector(), logits.ToVector(), cls.ToVector()};
 }
 
 void CheckGuarded(const ModelContent& content, WeightsType type, Random* random, const Options& options = {}) {

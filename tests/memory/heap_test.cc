@@ -7,14 +7,18 @@
 
 #include <doctest/doctest.h>
 
+#include "smx/embedder.h"
 #include "support/heap.h"
 #include "support/models.h"
 
 using smx::Classifier;
+using smx::Embedder;
 using smx::Encoder;
 using smx::Options;
+using smx::Pooling;
 using smx::Prediction;
 using smx::Status;
+using smx::TokenizeResult;
 using smx::tests::MemoryModel;
 using smx::tools::ModelContent;
 using smx::tools::WeightsType;
@@ -46,7 +50,7 @@ TEST_CASE("heap: the counter sees the calls of this program and of the libraries
   CHECK(smx::tests::WatchHeap([&] { WithArena<Encoder> encoder(*model, {}, "test"); }).blocks_left == 0);
 }
 
-TEST_CASE("heap: classifying texts of changing length calls it never, with one thread and with two") {
+TEST_CASE("heap: classifying and embedding texts of changing length calls it never, with one thread and with two") {
   const ModelContent content = smx::tests::ReadModelFolder(smx::tests::ShippedFolder(), "model.safetensors");
   for (const WeightsType type : {WeightsType::kInt8, WeightsType::kF32}) {
     const MemoryModel model(content, type);
@@ -54,6 +58,8 @@ TEST_CASE("heap: classifying texts of changing length calls it never, with one t
       Options options;
       options.num_threads = threads;
       WithArena<Classifier> classifier(*model, options, "test");
+      WithArena<Embedder> embedder(*model, options, "test");
+      std::vector<float> vector(model->info().d_model);
       std::vector<std::string> texts;
       for (const size_t words : {0, 1, 40, 3, 17, 64, 2, 500, 9, 31, 5}) texts.push_back(TextOfWords(words));
       Status worst = Status::kOk;
@@ -62,6 +68,11 @@ TEST_CASE("heap: classifying texts of changing length calls it never, with one t
           Prediction prediction;
           const Status status = classifier->Classify(text, &prediction);
           if (status != Status::kOk) worst = status;
+          for (const Pooling pooling : {Pooling::kMean, Pooling::kCls}) {
+            TokenizeResult tokens;
+            const Status embedded = embedder->Embed(text, {}, {pooling, true, {}}, vector, &tokens);
+            if (embedded != Status::kOk) worst = embedded;
+          }
         }
       });
       CHECK(worst == Status::kOk);

@@ -127,7 +127,7 @@ void Filler::AddEmbedding() {
   Add(prefix + "position/embedding", {1, c_.max_seq_len, c_.d_emb}, position);
   Add(prefix + "type/embedding", {c_.type_vocab_size, c_.d_emb}, 0.5f);
   AddLayerNorm(prefix + "layer_norm", c_.d_emb);
-  AddDense(prefix + "hidden_mapping_in", c_.d_emb, c_.d_model);
+  if (c_.has_hidden_mapping) AddDense(prefix + "hidden_mapping_in", c_.d_emb, c_.d_model);
 }
 
 void Filler::AddMixing(size_t layer) {
@@ -197,7 +197,8 @@ ArrayMap Filler::Fill() {
     AddDense("encoder/feed_forward_" + number + "/intermediate", c_.d_model, c_.d_ff);
     AddDense("encoder/feed_forward_" + number + "/output", c_.d_ff, c_.d_model);
   }
-  AddDense("encoder/pooler", c_.d_model, c_.d_model);
+  if (c_.has_pooler) AddDense("encoder/pooler", c_.d_model, c_.d_model);
+  if (c_.num_classes == 0) return std::move(arrays_);
   Add("classification/output_kernel", {c_.num_classes, c_.d_model}, Gain(c_.d_model));
   Add("classification/output_bias", {c_.num_classes}, 0.3f);
   return std::move(arrays_);
@@ -216,6 +217,20 @@ void FillText(const ModelInfo& info, Random* random, int32_t* ids, size_t n) {
   const size_t num_real = random->Percent(5) ? 0 : random->Percent(15) ? n : random->Between(1, n);
   for (size_t i = 0; i < n; ++i) ids[i] = i < num_real ? real_id() : info.pad_id;
   if (num_real > 0 && random->Percent(15)) ids[random->Between(0, num_real - 1)] = info.pad_id;
+}
+
+/// As other encoders have it, and embeddings without a head, or without a pooler too.
+void AddVariants(Random* random, ModelConfig* c) {
+  if (random->Percent(30)) c->activation = schema::Activation_GELU_ERF;
+  if (random->Percent(30)) c->layer_norm_epsilon = 0.01;
+  if (random->Percent(25)) {
+    c->d_emb = c->d_model;
+    c->has_hidden_mapping = false;
+  }
+  if (!random->Percent(20)) return;
+  c->num_classes = 0;
+  c->is_regression = false;
+  c->has_pooler = random->Percent(50);
 }
 
 }  // namespace
@@ -244,6 +259,7 @@ ModelConfig RandomModelConfig(Random* random) {
   }
   if (std::count(experts.begin(), experts.end(), true) > 0) c.experts = RandomExperts(c.max_seq_len, random);
   if (random->Percent(20)) c.router_type = schema::RouterType_BFLOAT16;
+  AddVariants(random, &c);
   return c;
 }
 
@@ -277,6 +293,10 @@ std::string Describe(const ModelConfig& c) {
   add("d_emb", c.d_emb);
   add("d_ff", c.d_ff);
   add("pad_id", c.pad_id);
+  add("classes", c.num_classes);
+  if (!c.has_pooler) text += " no pooler";
+  if (!c.has_hidden_mapping) text += " no hidden mapping";
+  if (c.activation == schema::Activation_GELU_ERF) text += " gelu_erf";
   if (!c.experts) return text;
   if (c.router_type == schema::RouterType_BFLOAT16) text += " bfloat16";
   if (c.experts->batch_prioritized_routing) text += " surest first";

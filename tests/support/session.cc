@@ -12,7 +12,9 @@ bool SameBits(const std::vector<float>& a, const std::vector<float>& b) {
 
 bool SameBits(const Answer& a, const Answer& b) {
   const bool same_hidden = a.hidden.empty() || b.hidden.empty() || SameBits(a.hidden, b.hidden);
-  return same_hidden && SameBits(a.pooled, b.pooled) && SameBits(a.logits, b.logits);
+  const bool same_mean = a.mean.empty() || b.mean.empty() || SameBits(a.mean, b.mean);
+  return same_hidden && same_mean && SameBits(a.cls, b.cls) && SameBits(a.pooled, b.pooled) &&
+         SameBits(a.logits, b.logits);
 }
 
 void FillArena(ArenaFill fill, Span<uint8_t> bytes) {
@@ -63,10 +65,14 @@ Answer Session::Run(const TokenInput& input, bool wants_hidden) {
   const ModelInfo& info = model_.info();
   constexpr float kUntouched = 7777.0f;
   Answer answer;
+  const size_t row_per_text = input.num_texts * info.d_model;
   if (wants_hidden) answer.hidden.assign(input.token_ids.size() * info.d_model, kUntouched);
-  answer.pooled.assign(input.num_texts * info.d_model, kUntouched);
+  if (wants_hidden) answer.mean.assign(row_per_text, kUntouched);
+  if (info.has_pooler) answer.pooled.assign(row_per_text, kUntouched);
+  answer.cls.assign(row_per_text, kUntouched);
   answer.logits.assign(input.num_texts * info.num_classes, kUntouched);
-  REQUIRE(encoder_->Run(input.token_ids, input.type_ids, {answer.hidden, answer.pooled, answer.logits}) == Status::kOk);
+  REQUIRE(encoder_->Run(input.token_ids, input.type_ids,
+                        {answer.hidden, answer.pooled, answer.logits, answer.cls, answer.mean}) == Status::kOk);
   return answer;
 }
 

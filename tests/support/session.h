@@ -14,13 +14,13 @@ namespace smx::tests {
 
 /// What a run gave, to be compared bit by bit.
 struct Answer {
-  std::vector<float> hidden;  // empty when not asked for
-  std::vector<float> pooled, logits;
+  std::vector<float> hidden, mean;         // empty when not asked for
+  std::vector<float> pooled, logits, cls;  // empty where the model has none
 };
 
 bool SameBits(const std::vector<float>& a, const std::vector<float>& b);
 
-/// pooled and logits, and hidden where both have it.
+/// pooled, logits and cls, and hidden and mean where both have them.
 bool SameBits(const Answer& a, const Answer& b);
 
 /// What the arena holds before Create and between runs: nobody may read it.

@@ -236,10 +236,3 @@ TEST_CASE("smx: help, version, and what is no command") {
   CheckRefused(RunSmx({"frobnicate"}), 2, {});
   CheckRefused(RunSmx({"--frobnicate"}), 2, {});
 }
-
-TEST_CASE("embed: is not built, says so, and exits with 4 whatever its flags") {
-  const std::string& model = smx::tests::ShippedModel();
-  CheckRefused(RunSmx({"embed", model, "a"}), 4, {"embed", "not built"});
-  CheckRefused(RunSmx({"embed", model, "--input", "-", "--pooling", "mean", "--normalize", "--json", "--jsonl"}), 4,
-               {"embed", "not built"});
-}

@@ -3,7 +3,7 @@
 # of it is there. Where the release's own package is older than the list's minimum, the same package of Debian 13 is
 # taken, by a source with a priority so low that nothing else ever comes from it.
 #
-#   tools/deps/install.sh [--test] [--train] [--arm] [--fuzz] [--tidy] [--list]
+#   tools/deps/install.sh [--test] [--train] [--minilm] [--arm] [--fuzz] [--tidy] [--list]
 #
 # --arm: compilers for ARM, an emulator, and the libraries of Debian 13 for arm64 and armhf under build/sysroot.
 set -eu
@@ -14,11 +14,12 @@ for argument in "$@"; do
   case $argument in
     --test) groups="$groups test " ;;
     --train) groups="$groups train " ;;
+    --minilm) groups="$groups minilm " ;;
     --arm) groups="$groups arm " ;;
     --fuzz) groups="$groups fuzz " ;;
     --tidy) groups="$groups tidy " ;;
     --list) sed -n 's/^# \(group.*\)/\1/p; /^[a-z]/p' "$folder/packages.txt"; exit 0 ;;
-    *) say "unknown argument $argument; usage: install.sh [--test] [--train] [--arm] [--fuzz] [--tidy] [--list]"; exit 2 ;;
+    *) say "unknown argument $argument; usage: install.sh [--test] [--train] [--minilm] [--arm] [--fuzz] [--tidy] [--list]"; exit 2 ;;
   esac
 done
 

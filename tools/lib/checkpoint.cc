@@ -95,7 +95,7 @@ void TakeEmbedding(Taker* taker, const ModelConfig& c) {
   taker->Take(prefix + "position/embedding", {1, c.max_seq_len, c.d_emb}, Shape{c.max_seq_len, c.d_emb});
   taker->Take(prefix + "type/embedding", {c.type_vocab_size, c.d_emb});
   TakeLayerNorm(taker, prefix + "layer_norm", c.d_emb);
-  TakeDense(taker, prefix + "hidden_mapping_in", c.d_emb, c.d_model);
+  if (c.has_hidden_mapping) TakeDense(taker, prefix + "hidden_mapping_in", c.d_emb, c.d_model);
 }
 
 /// A circulant matrix, given by its first column, as the Toeplitz matrix that it is.
@@ -191,11 +191,16 @@ void TakeBlock(Taker* taker, const ModelConfig& c, size_t layer) {
   TakeDense(taker, "encoder/feed_forward_" + number + "/output", c.d_ff, c.d_model);
 }
 
+/// Pooler and classification, as far as there are such, in a segment.
 void TakeHead(Taker* taker, const ModelConfig& c) {
+  if (!c.has_pooler) return;
   taker->Take("encoder/pooler/kernel", {c.d_model, c.d_model});
   taker->Take("encoder/pooler/bias", {c.d_model});
-  taker->Take("classification/output_kernel", {c.num_classes, c.d_model});
-  taker->Take("classification/output_bias", {c.num_classes});
+  if (c.num_classes > 0) {
+    taker->Take("classification/output_kernel", {c.num_classes, c.d_model});
+    taker->Take("classification/output_bias", {c.num_classes});
+  }
+  taker->NextSegment();
 }
 
 }  // namespace
@@ -209,7 +214,6 @@ Checkpoint ReadCheckpoint(const std::string& path, const ArrayMap& arrays, const
     taker.NextSegment();
   }
   TakeHead(&taker, config);
-  taker.NextSegment();
   taker.first_expert_segment = taker.segment();
   for (size_t i = 0; i < config.layers.size(); ++i) {
     if (config.layers[i].feed_forward == schema::FeedForwardKind_EXPERTS) TakeExperts(&taker, config, i);

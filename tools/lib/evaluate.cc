@@ -95,6 +95,9 @@ Evaluation Evaluate(const Model& model, const std::string& model_name, const std
   if (model.info().is_regression) {
     throw Error(ExitCode::kUnsupported, model_name + ": a regression model; accuracy is for classes");
   }
+  if (model.info().num_classes == 0) {
+    throw Error(ExitCode::kUnsupported, model_name + ": has no classification head, so there is nothing to evaluate");
+  }
   const std::vector<std::string> labels = LabelNames(model);
   std::vector<size_t> expected;
   for (const LabelledText& text : texts) {

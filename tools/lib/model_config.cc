@@ -163,15 +163,48 @@ void ReadSizes(JsonReader* reader, ModelConfig* config) {
   config->d_ff = reader->Count("d_ff");
   config->num_heads = reader->Count("num_heads");
   config->pad_id = reader->CountOr("pad_id", 0);
-  config->num_classes = reader->Count("n_classes");
-  config->is_regression = reader->BoolOr("is_regression", false);
   if (config->d_model % config->num_heads != 0) {
     reader->Fail("num_heads", "must divide d_model " + std::to_string(config->d_model));
   }
   if (config->pad_id >= config->vocab_size) {
     reader->Fail("pad_id", "must be below vocab_size " + std::to_string(config->vocab_size));
   }
+}
+
+/// What is on top of the last block. Without a head the rows themselves are read, as embeddings.
+void ReadHead(JsonReader* reader, ModelConfig* config) {
+  const std::string task =
+      reader->TextOr("task", reader->BoolOr("is_regression", false) ? "regression" : "classification");
+  if (!IsOneOf(task, {"classification", "regression", "embedding"})) {
+    reader->Fail("task", "must be classification, regression or embedding");
+  }
+  config->is_regression = task == "regression";
+  if (reader->BoolOr("is_regression", config->is_regression) != config->is_regression) {
+    reader->Fail("is_regression", "but task is " + task);
+  }
+  const bool is_embedding = task == "embedding";
+  config->num_classes = is_embedding ? reader->CountOr("n_classes", 0) : reader->Count("n_classes");
+  if (is_embedding && config->num_classes != 0)
+    reader->Fail("n_classes", "must not be there, or 0, for task embedding");
+  config->has_pooler = reader->BoolOr("pooler", true);
+  if (!config->has_pooler && !is_embedding) reader->Fail("pooler", "must be true: the head reads the pooled row");
   if (config->is_regression && config->num_classes != 1) reader->Fail("n_classes", "must be 1 for is_regression");
+}
+
+/// What the reference leaves no choice of, and other encoders have in another way.
+void ReadVariants(JsonReader* reader, ModelConfig* config) {
+  const std::string activation = reader->TextOr("activation", "gelu_tanh");
+  if (!IsOneOf(activation, {"gelu_tanh", "gelu_erf"})) reader->Fail("activation", "must be gelu_tanh or gelu_erf");
+  config->activation = activation == "gelu_erf" ? schema::Activation_GELU_ERF : schema::Activation_GELU_TANH;
+  config->layer_norm_epsilon = reader->NumberOr("layer_norm_epsilon", 1e-12);
+  if (!(config->layer_norm_epsilon >= 0 && config->layer_norm_epsilon < 1)) {
+    reader->Fail("layer_norm_epsilon", "must be 0 or more and below 1");
+  }
+  config->has_hidden_mapping = reader->BoolOr("hidden_mapping_in", true);
+  if (!config->has_hidden_mapping && config->d_emb != config->d_model) {
+    reader->Fail("hidden_mapping_in", "must be true where d_emb " + std::to_string(config->d_emb) + " is not d_model " +
+                                          std::to_string(config->d_model));
+  }
 }
 
 void ReadTemperature(JsonReader* reader, ModelConfig* config) {
@@ -180,8 +213,8 @@ void ReadTemperature(JsonReader* reader, ModelConfig* config) {
   if (!(config->temperature >= schema::kMinTemperature && config->temperature <= schema::kMaxTemperature)) {
     reader->Fail("temperature", "must be a number 0.01..100");
   }
-  if (config->is_regression && config->temperature != 1) {
-    reader->Fail("temperature", "must be 1 for is_regression, whose value is no probability");
+  if ((config->is_regression || config->num_classes == 0) && config->temperature != 1) {
+    reader->Fail("temperature", "must be 1 where there are no probabilities: for is_regression and for embeddings");
   }
 }
 
@@ -250,10 +283,15 @@ json ParseJsonFile(const std::string& path) {
 }  // namespace
 
 ModelConfig ReadModelConfig(const std::string& path, const ConfigFlags& flags) {
-  const json root = ParseJsonFile(path);
+  return ParseModelConfig(path, ParseJsonFile(path), flags);
+}
+
+ModelConfig ParseModelConfig(const std::string& path, const json& root, const ConfigFlags& flags) {
   JsonReader reader(path, root);
   ModelConfig config = {};
   ReadSizes(&reader, &config);
+  ReadHead(&reader, &config);
+  ReadVariants(&reader, &config);
   ReadLayers(&reader, &config);
   ReadExperts(&reader, &config);
   ReadSemantics(&reader, flags, &config);

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "schema/model_generated.h"
 #include "tokenizer_compiler.h"
 
@@ -41,8 +43,13 @@ struct ModelCardConfig {
 struct ModelConfig {
   uint32_t vocab_size, type_vocab_size, max_seq_len;
   uint32_t d_emb, d_model, d_ff, num_heads;
-  uint32_t pad_id, num_classes;
+  uint32_t pad_id;
+  uint32_t num_classes;  // 0: no head, the model gives embeddings
   bool is_regression;
+  bool has_pooler = true;
+  bool has_hidden_mapping = true;  // else d_emb is d_model
+  schema::Activation activation = schema::Activation_GELU_TANH;
+  double layer_norm_epsilon = 1e-12;
   double temperature = 1;  // probabilities are softmax(logits / temperature)
   std::vector<LayerKinds> layers;
   std::optional<ExpertsConfig> experts;  // present exactly when a layer has experts
@@ -63,6 +70,9 @@ struct ConfigFlags {
 
 /// Reads and checks; Error(kBadInput) naming file, key, value and rule, Error(kUnsupported) naming what is not built.
 ModelConfig ReadModelConfig(const std::string& path, const ConfigFlags& flags);
+
+/// The same of the file's content; `path` is for messages.
+ModelConfig ParseModelConfig(const std::string& path, const nlohmann::json& root, const ConfigFlags& flags);
 
 /// Label names in class order: a JSON array of texts, or one name per line.
 std::vector<std::string> ReadLabels(const std::string& path);

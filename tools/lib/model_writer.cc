@@ -80,6 +80,11 @@ std::vector<schema::Segment> PlaceSegments(const Weights& weights, uint32_t firs
   return segments;
 }
 
+schema::TaskKind TaskOf(const ModelConfig& c) {
+  if (c.num_classes == 0) return schema::TaskKind_EMBEDDING;
+  return c.is_regression ? schema::TaskKind_REGRESSION : schema::TaskKind_CLASSIFICATION;
+}
+
 Offset<schema::Config> WriteConfig(FlatBufferBuilder* builder, const ModelConfig& c) {
   std::vector<Offset<schema::Layer>> layers;
   for (const LayerKinds& layer : c.layers) {
@@ -114,9 +119,13 @@ Offset<schema::Config> WriteConfig(FlatBufferBuilder* builder, const ModelConfig
   config.add_routing_group(c.routing_group);
   config.add_layers(layers_offset);
   if (c.experts) config.add_experts(experts);
-  config.add_task(c.is_regression ? schema::TaskKind_REGRESSION : schema::TaskKind_CLASSIFICATION);
+  config.add_task(TaskOf(c));
   config.add_num_classes(c.num_classes);
   config.add_temperature(c.temperature);
+  config.add_activation(c.activation);
+  config.add_layer_norm_epsilon(static_cast<float>(c.layer_norm_epsilon));
+  config.add_has_pooler(c.has_pooler);
+  config.add_has_hidden_mapping(c.has_hidden_mapping);
   return config.Finish();
 }
 

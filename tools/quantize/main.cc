@@ -9,6 +9,7 @@
 #include "engine.h"
 #include "evaluate.h"
 #include "formats/checkpoint_files.h"
+#include "formats/model_source.h"
 #include "model_config.h"
 #include "model_writer.h"
 #include "output_file.h"
@@ -61,12 +62,12 @@ CompiledTokenizer ReadTokenizer(const std::string& path, const ModelConfig& conf
 ModelContent ReadContent(const QuantizeFlags& flags, const CheckpointFiles& files) {
   const std::string& config_path = flags.config.empty() ? files.config : flags.config;
   ModelContent content;
-  const ArrayMap arrays = ReadArrays(files);
-  content.config = ReadModelConfig(config_path, flags.overrides);
+  ModelSource source = ReadModelSource(files, config_path, flags.overrides);
+  content.config = std::move(source.config);
+  content.checkpoint = std::move(source.checkpoint);
   for (const std::string& key : content.config.unknown_keys) {
     std::fprintf(stderr, "smx-quantize: %s: key %s is not known and was ignored\n", config_path.c_str(), key.c_str());
   }
-  content.checkpoint = ReadCheckpoint(flags.checkpoint, arrays, content.config);
   content.source_sha256 = HashOfParameters(content.checkpoint);
   if (!flags.tokenizer.empty()) {
     content.tokenizer = ReadTokenizer(flags.tokenizer, content.config);
@@ -159,7 +160,7 @@ void PrintReport(const QuantizeFlags& flags, const ModelContent& content, const 
   std::FILE* const out = flags.output == "-" ? stderr : stdout;
   std::fprintf(out, "%s: %s from %s of checkpoint, %s, tokenizer %s\n", flags.output.c_str(),
                BytesText(written.file_bytes).c_str(), BytesText(written.checkpoint_bytes).c_str(), flags.type.c_str(),
-               content.tokenizer ? "inside" : "none (classify needs one: --tokenizer)");
+               content.tokenizer ? "inside" : "none (to read text takes one: --tokenizer)");
   if (measured == nullptr) return;
   if (content.config.is_regression) {
     std::fprintf(out, "on %zu texts: f32 %s, %s %s\n", measured->count, Pearson(measured->f32).c_str(),
@@ -208,9 +209,10 @@ void Quantize(const QuantizeFlags& flags) {
 }
 
 void AddFlags(CLI::App* app, QuantizeFlags* flags) {
-  app->add_option("checkpoint", flags->checkpoint,
-                  "A .safetensors file (or model.safetensors.index.json), a folder of Flax checkpoints, or one with "
-                  "model.safetensors")
+  app->add_option(
+         "checkpoint", flags->checkpoint,
+         "A .safetensors file (or model.safetensors.index.json), a folder of Flax checkpoints, or the folder of "
+         "a Hugging Face BERT")
       ->required();
   app->add_option("--step", flags->step, "Which step of a folder of Flax checkpoints; the newest unless given")
       ->check(CountFlag(0, 999999999999999999));
@@ -236,6 +238,7 @@ void AddFlags(CLI::App* app, QuantizeFlags* flags) {
   app->footer(
       "Examples:\n"
       "  smx-quantize model.safetensors -o model.smx\n"
+      "  smx-quantize all-MiniLM-L6-v2/ -o minilm.smx\n"
       "  smx-quantize checkpoints/ -o model.smx --step 100000 --config config.json\n"
       "  smx-quantize model.safetensors -o model.smx --evaluate test.tsv --min-accuracy 0.8\n"
       "Exit codes: 0 ok, 1 accuracy below the gate, 2 usage, 3 bad input file, 4 not supported here,\n"

@@ -36,7 +36,7 @@ void PrintSummary(const ordered_json& r) {
   PrintRow("file", BytesText(r["file_bytes"].get<unsigned long long>()) + ", weights " +
                        BytesText(r["weights_bytes"].get<unsigned long long>()) + " in " + text(r["weight_type"]));
   for (const char* key : {"task", "num_classes", "temperature", "padding", "routing_group", "vocab_size", "max_seq_len",
-                          "d_emb", "d_model", "d_ff", "num_heads"}) {
+                          "d_emb", "d_model", "d_ff", "num_heads", "activation", "layer_norm_epsilon", "pooler"}) {
     PrintRow(key, text(r[key]));
   }
   for (const auto& [key, value] : r["experts"].items()) PrintRow(key.c_str(), text(value));

@@ -25,7 +25,7 @@ void AddConfig(const Model& model, ordered_json* report) {
   const ModelInfo& info = model.info();
   ordered_json& r = *report;
   r["weight_type"] = info.weight_type;
-  r["task"] = info.is_regression ? "regression" : "classification";
+  r["task"] = info.num_classes == 0 ? "embedding" : info.is_regression ? "regression" : "classification";
   r["num_classes"] = info.num_classes;
   r["temperature"] = info.temperature;
   r["padding"] = info.masked_padding ? "masked" : "reference";
@@ -37,6 +37,9 @@ void AddConfig(const Model& model, ordered_json* report) {
   r["d_model"] = info.d_model;
   r["d_ff"] = info.d_ff;
   r["num_heads"] = info.num_heads;
+  r["activation"] = info.activation;
+  r["layer_norm_epsilon"] = info.layer_norm_epsilon;
+  r["pooler"] = info.has_pooler;
   r["experts"] = ordered_json::object();
   if (info.num_experts != 0) {
     r["experts"] = {{"num_experts", info.num_experts},
@@ -78,8 +81,8 @@ void AddTensors(const Model& model, ordered_json* report) {
 /// Runs one text of `length` tokens to see what is computed.
 void RunOnce(const Model& model, size_t length, WithArena<Encoder>* encoder) {
   const std::vector<int32_t> ids = MadeUpText(model.info(), length);
-  std::vector<float> logits(model.info().num_classes);
-  encoder->Check((*encoder)->Run({ids.data(), ids.size()}, {}, {{}, {}, {logits.data(), logits.size()}}));
+  RunOutput wanted(model.info());
+  encoder->Check((*encoder)->Run({ids.data(), ids.size()}, {}, wanted.output()));
 }
 
 ordered_json StepsOf(const Encoder& encoder) {

@@ -197,6 +197,7 @@ void RunTexts(const Model& model, const Ids& ids, const std::string& input, With
   const size_t texts = model.info().batch_routing_group ? 1 : ids.batch;
   const size_t batch = ids.batch / texts;
   const size_t d = model.info().d_model;
+  const size_t pooled = out->pooled.size() / ids.batch;  // 0 of a model without a pooler
   const size_t classes = model.info().num_classes;
   ProgressBar progress("run");
   for (size_t i = 0; i < texts; ++i) {
@@ -206,7 +207,7 @@ void RunTexts(const Model& model, const Ids& ids, const std::string& input, With
     recorder->SetText(i);
     const Status status = (*encoder)->Run({token_ids, batch * n}, {type_ids, batch * n},
                                           {{out->hidden.data() + i * ids.length * d, batch * n * d},
-                                           {out->pooled.data() + i * d, batch * d},
+                                           {out->pooled.data() + i * pooled, batch * pooled},
                                            {out->logits.data() + i * classes, batch * classes}});
     encoder->Check(status, input + ": input_ids and type_ids of text " + std::to_string(i));
     progress.Update(i + 1, texts);
@@ -241,15 +242,16 @@ void Run(const RunFlags& flags) {
     options.skip_dead_rows = false;
   }
   WithArena<Encoder> encoder(model, options, flags.model);
-  Outputs out = {std::vector<float>(ids.batch * ids.length * d), std::vector<float>(ids.batch * d),
+  Outputs out = {std::vector<float>(ids.batch * ids.length * d),
+                 std::vector<float>(model.info().has_pooler ? ids.batch * d : 0),
                  std::vector<float>(ids.batch * classes)};
   RunTexts(model, ids, flags.input, &encoder, &recorder, &out);
 
   ArrayMap arrays;
   recorder.AddTo(&arrays);
   arrays["sequence_output"] = FromFloat(out.hidden, {ids.batch, ids.length, d});
-  arrays["pooled_output"] = FromFloat(out.pooled, {ids.batch, d});
-  arrays["logits"] = FromFloat(out.logits, {ids.batch, classes});
+  if (model.info().has_pooler) arrays["pooled_output"] = FromFloat(out.pooled, {ids.batch, d});
+  if (classes != 0) arrays["logits"] = FromFloat(out.logits, {ids.batch, classes});
   WriteWhole(flags.output, SerializeSafetensors(arrays));
   if (flags.json) PrintJson(flags, ids, encoder->report().backend, arrays);
 }
@@ -268,10 +270,10 @@ void AddRun(CLI::App* app) {
   command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
   command->add_flag("--json", flags->json, "Print what was written as a JSON object");
   command->footer(
-      "Writes sequence_output, pooled_output and logits; with --layers embedding_output, layer_{i},\n"
-      "layer_{i}/router_probs, /dispatch, /combine and the sublayers; where tokens choose experts\n"
-      "/dispatch_indices and /combine_weights, too. A model that routes over batches runs the whole input\n"
-      "as one batch, all others text by text.\n"
+      "Writes sequence_output, and of a model that has them pooled_output and logits; with --layers\n"
+      "embedding_output, layer_{i}, layer_{i}/router_probs, /dispatch, /combine and the sublayers; where\n"
+      "tokens choose experts /dispatch_indices and /combine_weights, too. A model that routes over batches\n"
+      "runs the whole input as one batch, all others text by text.\n"
       "Example:\n"
       "  smx run model.smx --input io.safetensors --output out.safetensors --layers");
   command->callback([flags] { Run(*flags); });

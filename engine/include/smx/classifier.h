@@ -16,7 +16,7 @@
 namespace smx {
 
 namespace internal {
-class ClassifierState;
+class TextEncoder;
 }
 
 /// What a text was found to be. Pointers live as long as the model.
@@ -39,7 +39,8 @@ struct Prediction {
 class Classifier {
  public:
   /// Bytes that Create needs, at any alignment; exact. Errors as Encoder::ArenaBytes, and kUnsupported for a model
-  /// without a tokenizer or one that routes over batches: its answers would depend on a text's neighbours.
+  /// without a tokenizer, without a head, or one that routes over batches: its answers would depend on a text's
+  /// neighbours.
   static Result<size_t> ArenaBytes(const Model& model, const Options& options = {});
 
   /// Errors as Encoder::Create and ArenaBytes above.
@@ -64,8 +65,8 @@ class Classifier {
   Report report() const;
 
  private:
-  explicit Classifier(std::unique_ptr<internal::ClassifierState> state);
-  std::unique_ptr<internal::ClassifierState> state_;
+  explicit Classifier(std::unique_ptr<internal::TextEncoder> state);
+  std::unique_ptr<internal::TextEncoder> state_;
 };
 
 }  // namespace smx

@@ -20,8 +20,10 @@ class EncoderState;
 /// What Run fills; an empty span is not wanted and not written.
 struct EncoderOutput {
   Span<float> hidden;  ///< [B, n, d_model], after the last layer norm; 0 in dead rows: pads behind the last real token
-  Span<float> pooled;  ///< [B, d_model]
-  Span<float> logits;  ///< [B, num_classes], raw: neither temperature nor softmax
+  Span<float> pooled;  ///< [B, d_model]; none of a model without a pooler
+  Span<float> logits;  ///< [B, num_classes], raw: neither temperature nor softmax; none of a model without a head
+  Span<float> cls = {};   ///< [B, d_model], the first row of hidden, which is that of [CLS]
+  Span<float> mean = {};  ///< [B, d_model], the mean of hidden over the real tokens; 0 of a text that has none
 };
 
 /// Encodes tokenised texts into hidden states, a pooled vector and logits.
@@ -59,7 +61,8 @@ class Encoder {
   Encoder& operator=(Encoder&&) noexcept;
   ~Encoder();
 
-  /// @retval kInvalidArgument  a length breaks the rules above. Outputs are untouched on any error.
+  /// @retval kInvalidArgument  a length breaks the rules above, or the model has no such output. Outputs are untouched
+  /// on any error.
   /// @retval kOutOfRange       an id is negative or too large.
   Status Run(Span<const int32_t> token_ids, Span<const int32_t> type_ids, const EncoderOutput& output);
 

@@ -51,9 +51,12 @@ struct ModelInfo {
   size_t num_selected_experts;     ///< Experts that a token chooses; 0 where tokens do not choose.
   bool batch_prioritized_routing;  ///< The surest tokens choose first.
   bool reference_group_order;      ///< Several routing groups: the reference's mix-up of groups and experts.
-  size_t num_classes;
+  size_t num_classes;              ///< 0 without a head: the model gives embeddings only.
   int32_t pad_id;
   bool is_regression;
+  bool has_pooler;         ///< Always with a head.
+  const char* activation;  ///< "gelu_tanh" or "gelu_erf"
+  float layer_norm_epsilon;
   double temperature;        ///< Classifier: probabilities are softmax(logits / temperature). Regression: 1.
   bool masked_padding;       ///< Else the reference's padding to max_seq_len.
   bool batch_routing_group;  ///< Else each text is a routing group of its own.

@@ -14,6 +14,8 @@ using AddLayerNormFn = void (*)(MatF x, ConstMatF residual, const float* scale, 
 /// x = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), the tanh form of the reference.
 using GeluFn = void (*)(MatF x);
 
+/// x = 0.5 x (1 + erf(x / sqrt 2)), the exact GELU, is of the same type.
+
 /// x = exp(x - max) / sum per row; a row of equal values becomes even.
 using SoftmaxFn = void (*)(MatF x);
 
@@ -33,6 +35,7 @@ using AttentionHeadFn = void (*)(ConstMatF q, ConstMatF k_transposed, ConstMatF 
 
 void AddLayerNorm_f32__reference(MatF x, ConstMatF residual, const float* scale, const float* bias, float epsilon);
 void Gelu_f32__reference(MatF x);
+void GeluErf_f32__reference(MatF x);
 void Softmax_f32__reference(MatF x);
 void Transpose_f32__reference(ConstMatF in, MatF out);
 void AttentionHead_f32__reference(ConstMatF q, ConstMatF k_transposed, ConstMatF v, const unsigned char* is_real,

@@ -15,6 +15,7 @@ struct KernelTable {
   ProductQd8Fn product_qd8_f32_qc8w = Product_qd8_f32_qc8w__reference;
   AddLayerNormFn add_layer_norm = AddLayerNorm_f32__reference;
   GeluFn gelu = Gelu_f32__reference;
+  GeluFn gelu_erf = GeluErf_f32__reference;
   SoftmaxFn softmax = Softmax_f32__reference;
   TransposeFn transpose = Transpose_f32__reference;
   AttentionHeadFn attention_head = AttentionHead_f32__reference;

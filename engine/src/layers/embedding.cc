@@ -7,6 +7,7 @@ void Embedding::Prepare(const EmbeddingWeights& weights, const PrepareContext& c
   const size_t rows = context.max_rows();
   const size_t d_emb = context.config.d_emb;
   context.plan->BeginStage("embedding");
+  if (!context.config.has_hidden_mapping) return context.plan->NextStep();
   sum_ = context.plan->Acquire("embedding_sum", Checked(rows) * Checked(d_emb) * Checked(sizeof(float)));
   context.plan->NextStep();
   input_.Acquire(weights.hidden_mapping_in.type, rows, d_emb, context.plan);
@@ -16,6 +17,7 @@ void Embedding::Prepare(const EmbeddingWeights& weights, const PrepareContext& c
 }
 
 Status Embedding::Create(const PrepareContext& context, Backend* backend) {
+  if (!context.config.has_hidden_mapping) return Status::kOk;
   return hidden_mapping_in_.Create(weights_->hidden_mapping_in, context.max_rows(), backend);
 }
 
@@ -34,7 +36,8 @@ void Embedding::AddWord(int32_t id, size_t d_emb, float* row) const {
 
 Status Embedding::Run(const RunContext& run, Span<const int32_t> token_ids, Span<const int32_t> type_ids, MatF x) {
   const size_t d_emb = run.config.d_emb;
-  const MatF sum = DenseMat(run.arena.Get<float>(sum_), x.rows, d_emb);
+  const bool is_mapped = run.config.has_hidden_mapping;
+  const MatF sum = is_mapped ? DenseMat(run.arena.Get<float>(sum_), x.rows, d_emb) : x;
   for (size_t r = 0; r < sum.rows; ++r) {
     const size_t type_id = type_ids.empty() ? 0 : static_cast<size_t>(type_ids[r]);
     const float* position = weights_->position + r % run.seq_len * d_emb;
@@ -44,8 +47,8 @@ Status Embedding::Run(const RunContext& run, Span<const int32_t> token_ids, Span
   }
   const LayerNormWeights& norm = weights_->layer_norm;
   run.backend->kernels.add_layer_norm(sum, {}, norm.scale, norm.bias, run.config.layer_norm_epsilon);
-  SMX_TRY(hidden_mapping_in_.Run(input_.Load(*run.backend, run.arena, sum), x, run.backend));
-  run.EndStage(x.rows, run.rows(), uint64_t{run.rows()} * d_emb * x.cols);
+  if (is_mapped) SMX_TRY(hidden_mapping_in_.Run(input_.Load(*run.backend, run.arena, sum), x, run.backend));
+  run.EndStage(x.rows, run.rows(), is_mapped ? uint64_t{run.rows()} * d_emb * x.cols : 0);
   ObserveRows(run, "embedding_output", -1, x);
   return Status::kOk;
 }

@@ -7,7 +7,7 @@
 namespace smx {
 
 /// x [rows, d_model] = layer_norm(word[id] + position[t] + type[type_id]) mapped from d_emb to d_model, for the first
-/// rows, as many as x has.
+/// rows, as many as x has. A model without that mapping, such as BERT, takes the rows as they are.
 /// Source: EmbeddingLayer in sparse_mixers/layers.py.
 class Embedding {
  public:

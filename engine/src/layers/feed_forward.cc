@@ -35,7 +35,8 @@ Status FeedForward::Create(const FeedForwardWeights& weights, size_t max_rows, B
 Status FeedForward::RunTile(const RunContext& run, const FeedForwardRoom& room, ConstMatF x, MatF out) {
   const MatF intermediate = DenseMat(run.arena.Get<float>(room.intermediate), x.rows, d_ff_);
   SMX_TRY(intermediate_.Run(room.x.Load(*run.backend, run.arena, x), intermediate, run.backend));
-  run.backend->kernels.gelu(intermediate);
+  const KernelTable& kernels = run.backend->kernels;
+  (run.config.gelu_erf ? kernels.gelu_erf : kernels.gelu)(intermediate);
   return output_.Run(room.activation.Load(*run.backend, run.arena, intermediate), out, run.backend);
 }
 

@@ -15,8 +15,9 @@ struct FeedForwardRoom {
   void Prepare(const FeedForwardWeights& weights, size_t max_rows, Plan* plan);
 };
 
-/// out = gelu(x W1 + b1) W2 + b2, dense or one expert, a tile of rows at a time, so that the wide rows between the two
-/// products take little memory and stay in a cache. Source: FeedForwardLayer in sparse_mixers/layers.py.
+/// out = gelu(x W1 + b1) W2 + b2 with the model's gelu, dense or one expert, a tile of rows at a time, so that the wide
+/// rows between the two products take little memory and stay in a cache. Source: FeedForwardLayer in
+/// sparse_mixers/layers.py.
 class FeedForward {
  public:
   Status Create(const FeedForwardWeights& weights, size_t max_rows, Backend* backend);

@@ -6,21 +6,24 @@
 
 namespace smx {
 
-/// pooled = tanh(dense(first row of each text)), logits = pooled W^T + b. Both stay f32.
+/// pooled = tanh(dense(first row of each text)), logits = pooled W^T + b, as far as the model has them. Both stay f32.
 /// Source: Pooler and ClassificationModel in sparse_mixers.
 class Head {
  public:
   void Prepare(const HeadWeights& weights, const PrepareContext& context);
-  Status Create(Backend* backend);
+  Status Create(const PrepareContext& context, Backend* backend);
 
   /// x [rows, d_model]
   Status Run(const RunContext& run, ConstMatF x);
 
-  /// Of the last run: [batch_size, d_model] and [batch_size, num_classes].
+  /// Of the last run: [batch_size, d_model] and [batch_size, num_classes]; no rows where the model has no such stage.
   MatF Pooled(const RunContext& run) const;
   MatF Logits(const RunContext& run) const;
 
  private:
+  Status RunPooler(const RunContext& run, ConstMatF x);
+  Status RunClassification(const RunContext& run);
+
   const HeadWeights* weights_ = nullptr;
   Product pooler_, classification_;
   BufferId pooled_, logits_;

@@ -40,7 +40,6 @@ Status CheckSizes(const schema::Config& c, const Log& log) {
                           {"d_model", c.d_model(), kMaxWidth},
                           {"d_ff", c.d_ff(), kMaxWidth},
                           {"num_heads", c.num_heads(), kMaxWidth},
-                          {"num_classes", c.num_classes(), kMaxWidth},
                           {"layers", c.layers()->size(), kMaxLayers}};
   SMX_TRY(CheckBounds(bounds, log));
   if (c.d_model() % c.num_heads() != 0) {
@@ -66,7 +65,7 @@ Status NotBuilt(const Log& log, const char* what, const char* name, unsigned val
 }
 
 Status CheckKinds(const schema::Config& c, const Log& log) {
-  if (c.activation() != schema::Activation_GELU_TANH) {
+  if (c.activation() > schema::Activation_GELU_ERF) {
     return NotBuilt(log, "activation", schema::EnumNameActivation(c.activation()), c.activation());
   }
   if (c.padding() > schema::Padding_MASKED) {
@@ -75,17 +74,35 @@ Status CheckKinds(const schema::Config& c, const Log& log) {
   if (c.routing_group() > schema::RoutingGroup_BATCH) {
     return NotBuilt(log, "routing_group", schema::EnumNameRoutingGroup(c.routing_group()), c.routing_group());
   }
-  if (c.task() > schema::TaskKind_REGRESSION) {
-    return NotBuilt(log, "task", schema::EnumNameTaskKind(c.task()), c.task());
-  }
   if (c.padding() == schema::Padding_MASKED && c.routing_group() == schema::RoutingGroup_BATCH) {
     return Fail(log, Status::kInvalidModel,
                 "config: padding MASKED with routing_group BATCH; masked routes each text alone");
   }
+  if (!c.has_hidden_mapping() && c.d_emb() != c.d_model()) {
+    return Fail(log, Status::kInvalidModel, "config: no hidden mapping, but d_emb %u is not d_model %u", c.d_emb(),
+                c.d_model());
+  }
+  return Status::kOk;
+}
+
+/// What is on top of the last block.
+Status CheckHead(const schema::Config& c, const Log& log) {
+  const bool is_embedding = c.task() == schema::TaskKind_EMBEDDING;
+  if (!is_embedding && c.task() != schema::TaskKind_CLASSIFICATION && c.task() != schema::TaskKind_REGRESSION) {
+    return NotBuilt(log, "task", schema::EnumNameTaskKind(c.task()), c.task());
+  }
+  if (is_embedding && c.num_classes() != 0) {
+    return Fail(log, Status::kInvalidModel, "config: task EMBEDDING with %u classes, must be 0", c.num_classes());
+  }
+  if (is_embedding) return Status::kOk;
+  const Bound classes[] = {{"num_classes", c.num_classes(), kMaxWidth}};
+  SMX_TRY(CheckBounds(classes, log));
   if (c.task() == schema::TaskKind_REGRESSION && c.num_classes() != 1) {
     return Fail(log, Status::kInvalidModel, "config: task REGRESSION with %u classes, must be 1", c.num_classes());
   }
-  return Status::kOk;
+  if (c.has_pooler()) return Status::kOk;
+  return Fail(log, Status::kInvalidModel, "config: task %s without a pooler, which its head reads",
+              schema::EnumNameTaskKind(c.task()));
 }
 
 Status CheckTemperature(const schema::Config& c, const Log& log) {
@@ -94,9 +111,9 @@ Status CheckTemperature(const schema::Config& c, const Log& log) {
     return Fail(log, Status::kInvalidModel, "config: temperature %.17g, must be %g..%g", temperature,
                 schema::kMinTemperature, schema::kMaxTemperature);
   }
-  if (c.task() == schema::TaskKind_REGRESSION && temperature != 1) {
-    return Fail(log, Status::kInvalidModel, "config: temperature %.17g with task REGRESSION, must be 1: no probability",
-                temperature);
+  if (c.task() != schema::TaskKind_CLASSIFICATION && temperature != 1) {
+    return Fail(log, Status::kInvalidModel, "config: temperature %.17g with task %s, must be 1: no probability",
+                temperature, schema::EnumNameTaskKind(c.task()));
   }
   return Status::kOk;
 }
@@ -197,6 +214,7 @@ Status CheckConfig(const schema::Model& model, const Log& log, ModelConfig* conf
   const schema::Config& c = *model.config();
   SMX_TRY(CheckSizes(c, log));
   SMX_TRY(CheckKinds(c, log));
+  SMX_TRY(CheckHead(c, log));
   SMX_TRY(CheckTemperature(c, log));
   SMX_TRY(CheckLayers(c, log, config));
   if (c.experts() != nullptr) SMX_TRY(CheckExperts(*c.experts(), log, &config->moe));
@@ -220,6 +238,9 @@ Status CheckConfig(const schema::Model& model, const Log& log, ModelConfig* conf
   config->layer_norm_epsilon = c.layer_norm_epsilon();
   config->masked_padding = c.padding() == schema::Padding_MASKED;
   config->batch_routing_group = c.routing_group() == schema::RoutingGroup_BATCH;
+  config->has_pooler = c.has_pooler();
+  config->has_hidden_mapping = c.has_hidden_mapping();
+  config->gelu_erf = c.activation() == schema::Activation_GELU_ERF;
   config->is_regression = c.task() == schema::TaskKind_REGRESSION;
   config->temperature = c.temperature();
   return Status::kOk;

@@ -243,6 +243,7 @@ void BindEmbedding(const ModelConfig& c, Binder* bind, EmbeddingWeights* w) {
   w->position = bind->Matrix("position/embedding", c.max_seq_len, c.d_emb);
   w->type = bind->Matrix("type/embedding", c.type_vocab_size, c.d_emb);
   w->layer_norm = bind->LayerNorm("layer_norm", c.d_emb);
+  if (!c.has_hidden_mapping) return;
   w->hidden_mapping_in = bind->Product("hidden_mapping_in/kernel", "hidden_mapping_in/bias", c.d_emb, c.d_model);
 }
 
@@ -310,8 +311,10 @@ Status BindBlock(const ModelConfig& c, size_t layer, Binder* bind, BlockWeights*
 }
 
 void BindHead(const ModelConfig& c, Binder* bind, HeadWeights* w) {
+  if (!c.has_pooler) return;
   bind->SetPrefix("encoder/");
   w->pooler = bind->Product("pooler/kernel", "pooler/bias", c.d_model, c.d_model);
+  if (c.num_classes == 0) return;
   bind->SetPrefix("classification/");
   w->classification = bind->Product("output_kernel", "output_bias", c.d_model, c.num_classes, /*outputs_first=*/true);
 }
@@ -337,6 +340,14 @@ Status CheckTypes(const ModelConfig& c, const ModelWeights& weights, const Log& 
     return Status::kOk;
   }
   return Fail(log, Status::kUnsupported, "pooler and head: must be of type F32 in this version");
+}
+
+/// Of the first dense product that every text goes through.
+WeightType ProductType(const ModelConfig& c, const ModelWeights& weights) {
+  if (c.has_hidden_mapping) return weights.embedding.hidden_mapping_in.type;
+  const BlockWeights& block = weights.blocks[0];
+  const bool has_experts = c.layers[0].feed_forward == FeedForwardKind::kExperts;
+  return (has_experts ? block.moe.experts[0] : block.feed_forward).intermediate.type;
 }
 
 /// Names rise strictly: so each is there once, and the binary search above is right. They are short, because to compare
@@ -370,7 +381,7 @@ Status BindWeights(const VerifiedFile& file, const ModelConfig& config, const Lo
   BindHead(config, &bind, &weights->head);
   SMX_TRY(bind.status());
   SMX_TRY(CheckTypes(config, *weights, log));
-  weights->product_type = weights->embedding.hidden_mapping_in.type;
+  weights->product_type = ProductType(config, *weights);
   for (BlockWeights& block : weights->blocks) block.fourier.type = weights->product_type;
   const uint32_t num_tensors = file.model->tensors()->size();
   if (bind.num_bound() != num_tensors) {

@@ -41,12 +41,15 @@ struct ModelConfig {
   size_t d_model = 0;
   size_t d_ff = 0;
   size_t num_heads = 0;
-  size_t num_classes = 0;
+  size_t num_classes = 0;  // 0: no head
   int32_t pad_id = 0;
   float layer_norm_epsilon = 0;
   bool masked_padding = false;
   bool batch_routing_group = false;
   bool is_regression = false;
+  bool has_pooler = true;          // always where there are classes
+  bool has_hidden_mapping = true;  // else d_emb is d_model
+  bool gelu_erf = false;           // the exact GELU instead of the tanh form
   double temperature = 1;
   FixedArray<LayerConfig> layers;
   MoeConfig moe;

@@ -46,6 +46,9 @@ ModelInfo InfoOf(const ModelData& data) {
   info.num_classes = c.num_classes;
   info.pad_id = c.pad_id;
   info.is_regression = c.is_regression;
+  info.has_pooler = c.has_pooler;
+  info.activation = c.gelu_erf ? "gelu_erf" : "gelu_tanh";
+  info.layer_norm_epsilon = c.layer_norm_epsilon;
   info.temperature = c.temperature;
   info.masked_padding = c.masked_padding;
   info.batch_routing_group = c.batch_routing_group;

@@ -28,7 +28,7 @@ struct EmbeddingWeights {
   const float* position = nullptr;  // [max_seq_len, d_emb]
   const float* type = nullptr;      // [type_vocab_size, d_emb]
   LayerNormWeights layer_norm;
-  ProductWeights hidden_mapping_in;  // d_emb -> d_model
+  ProductWeights hidden_mapping_in;  // d_emb -> d_model; empty without
 };
 
 /// Y = S X H with S of input_kernel and H of hidden_kernel; of circulant and Toeplitz mixing, too, whose matrices are
@@ -73,6 +73,7 @@ struct BlockWeights {
   LayerNormWeights output_layer_norm;
 };
 
+/// Empty as far as the model has none.
 struct HeadWeights {
   ProductWeights pooler;          // d_model -> d_model
   ProductWeights classification;  // [num_classes, d_model], output channels on axis 0

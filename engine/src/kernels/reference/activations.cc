@@ -38,6 +38,14 @@ void Gelu_f32__reference(MatF x) {
   }
 }
 
+void GeluErf_f32__reference(MatF x) {
+  constexpr float kSqrtHalf = 0.7071067811865476f;
+  for (size_t r = 0; r < x.rows; ++r) {
+    float* row = x.Row(r);
+    for (size_t c = 0; c < x.cols; ++c) row[c] = 0.5f * row[c] * (1.0f + std::erf(kSqrtHalf * row[c]));
+  }
+}
+
 void Softmax_f32__reference(MatF x) {
   for (size_t r = 0; r < x.rows; ++r) {
     float* row = x.Row(r);

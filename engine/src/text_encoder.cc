@@ -1,0 +1,95 @@
+#include "text_encoder.h"
+
+#include <algorithm>
+
+#include "base/checked_math.h"
+#include "base/fixed_array.h"
+#include "base/log.h"
+
+namespace smx::internal {
+namespace {
+
+/// [CLS] and two [SEP]: less cannot hold a pair.
+constexpr size_t kFewestTokens = 3;
+
+size_t MaxTokens(const Model& model, const Options& options) {
+  return options.max_tokens == 0 ? model.info().max_seq_len : options.max_tokens;
+}
+
+/// In front of the Encoder's arena; a multiple of 4, as everything in it is.
+size_t OwnBytes(const Model& model, const Options& options, size_t num_values) {
+  return (2 * MaxTokens(model, options) + num_values) * sizeof(float);
+}
+
+Status CheckModel(const Model& model, const Options& options) {
+  if (!model.info().has_tokenizer) {
+    return Fail(options.log, Status::kUnsupported, "model: has no tokenizer, so it cannot read text");
+  }
+  if (model.info().batch_routing_group) {
+    return Fail(options.log, Status::kUnsupported,
+                "model: routing_group batch: a text's answer would depend on its neighbours; see `smx run`");
+  }
+  if (MaxTokens(model, options) < kFewestTokens) {
+    return Fail(options.log, Status::kUnsupported, "model: max_seq_len %zu, text needs at least %zu",
+                MaxTokens(model, options), kFewestTokens);
+  }
+  return Status::kOk;
+}
+
+}  // namespace
+
+Result<size_t> TextEncoder::ArenaBytes(const Model& model, const Options& options, size_t num_values) {
+  SMX_TRY(CheckModel(model, options));
+  SMX_ASSIGN_OR_RETURN(const size_t encoder_bytes, Encoder::ArenaBytes(model, options));
+  // Any alignment of the arena will do: up to 3 bytes bring our own values to a multiple of 4.
+  const Checked bytes =
+      Checked(encoder_bytes) + Checked(OwnBytes(model, options, num_values)) + Checked(alignof(float) - 1);
+  if (!bytes.AtMost(SIZE_MAX)) return Status::kUnsupported;
+  return static_cast<size_t>(bytes.value());
+}
+
+Result<std::unique_ptr<TextEncoder>> TextEncoder::Create(const Model& model, const Options& options,
+                                                         Span<uint8_t> arena, size_t num_values) {
+  SMX_ASSIGN_OR_RETURN(const size_t bytes, ArenaBytes(model, options, num_values));
+  if (arena.size() < bytes) {
+    return Fail(options.log, Status::kArenaTooSmall, "arena: %zu bytes, ArenaBytes says %zu", arena.size(), bytes);
+  }
+  const size_t skip = (alignof(float) - reinterpret_cast<uintptr_t>(arena.data()) % alignof(float)) % alignof(float);
+  const size_t front = skip + OwnBytes(model, options, num_values);
+  SMX_ASSIGN_OR_RETURN(Tokenizer tokenizer, Tokenizer::Create(model, options.log));
+  SMX_ASSIGN_OR_RETURN(Encoder encoder, Encoder::Create(model, options, arena.subspan(front, arena.size() - front)));
+  auto created = MakeUnique<TextEncoder>(model, options, tokenizer, std::move(encoder));
+  if (created == nullptr) return Fail(options.log, Status::kOutOfMemory, "no memory to create an encoder of texts");
+
+  const size_t max_tokens = MaxTokens(model, options);
+  int32_t* ids = reinterpret_cast<int32_t*>(arena.data() + skip);
+  created->token_ids_ = {ids, max_tokens};
+  created->type_ids_ = {ids + max_tokens, max_tokens};
+  created->values_ = {reinterpret_cast<float*>(ids + 2 * max_tokens), num_values};
+  created->arena_bytes_ = bytes;
+  return {std::move(created)};
+}
+
+/// How many rows the encoder reads: reference padding mixes and routes pads too, so its meaning needs all of them.
+size_t TextEncoder::PadTokens(size_t num_tokens) const {
+  const ModelInfo& info = model_.info();
+  if (info.masked_padding) return num_tokens;
+  std::fill(token_ids_.begin() + num_tokens, token_ids_.end(), info.pad_id);
+  std::fill(type_ids_.begin() + num_tokens, type_ids_.end(), 0);
+  return token_ids_.size();
+}
+
+Status TextEncoder::Run(std::string_view text, std::string_view text_pair, const TokenizeOptions& options,
+                        const EncoderOutput& output, TokenizeResult* tokens) {
+  SMX_TRY(tokenizer_.Tokenize(text, text_pair, options, {token_ids_, type_ids_, {}}, tokens));
+  const size_t num_rows = PadTokens(tokens->num_tokens);
+  return encoder_.Run(token_ids_.subspan(0, num_rows), type_ids_.subspan(0, num_rows), output);
+}
+
+Report TextEncoder::report() const {
+  Report report = encoder_.report();
+  report.arena_bytes = arena_bytes_;
+  return report;
+}
+
+}  // namespace smx::internal

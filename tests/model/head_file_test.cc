@@ -1,0 +1,72 @@
+// What a model file says of its head, pooler and hidden mapping, each of which it may lack: only where the rest agrees.
+
+#include <doctest/doctest.h>
+
+#include "model_writer.h"
+#include "support/model_bytes.h"
+#include "support/models.h"
+
+using smx::Status;
+using smx::tests::Loaded;
+using smx::tests::ModelBytes;
+using smx::tools::ModelContent;
+using smx::tools::SerializeModel;
+using smx::tools::WeightsType;
+
+namespace schema = smx::schema;
+
+namespace {
+
+void CheckLoads(const Loaded& loaded, Status status, const std::string& word) {
+  CAPTURE(loaded.log);
+  CAPTURE(word);
+  CHECK(loaded.status == status);
+  CHECK(loaded.log.find(word) != std::string::npos);
+}
+
+/// The golden case `name` after `change` to what goes into its file.
+template <typename Change>
+ModelBytes Changed(const std::string& name, Change change) {
+  ModelContent content = smx::tests::ReadModelFolder(smx::tests::GoldenFolder(name), "params.safetensors");
+  change(&content);
+  return ModelBytes(SerializeModel(content, WeightsType::kInt8));
+}
+
+template <typename Change>
+Loaded LoadChanged(const std::string& name, Change change) {
+  return Changed(name, change).Load();
+}
+
+}  // namespace
+
+TEST_CASE("model file: a model of embeddings has no classes, and only it may lack a pooler") {
+  const ModelBytes with_classes = Changed("linear", [](ModelContent* c) { c->config.is_regression = true; });
+  with_classes.Set(*with_classes.model().config(), schema::Config::VT_TASK, schema::TaskKind_EMBEDDING);
+  CheckLoads(with_classes.LoadRehashed(), Status::kInvalidModel, "EMBEDDING with 3 classes");
+  CheckLoads(LoadChanged("linear", [](ModelContent* c) { c->config.has_pooler = false; }), Status::kInvalidModel,
+             "CLASSIFICATION without a pooler");
+  const auto without_head = [](ModelContent* c) {
+    c->config.num_classes = 0;
+    c->config.labels.clear();
+  };
+  CheckLoads(LoadChanged("linear", without_head), Status::kInvalidModel, "asks for");  // the head's arrays are surplus
+  CheckLoads(LoadChanged("linear",
+                         [&](ModelContent* c) {
+                           without_head(c);
+                           c->config.temperature = 2;
+                         }),
+             Status::kInvalidModel, "EMBEDDING, must be 1");
+  CheckLoads(LoadChanged("linear",
+                         [&](ModelContent* c) {
+                           without_head(c);
+                           c->config.labels = {"a"};
+                         }),
+             Status::kInvalidModel, "labels");
+}
+
+TEST_CASE("model file: only a model whose two widths are equal may lack the hidden mapping") {
+  CheckLoads(LoadChanged("linear", [](ModelContent* c) { c->config.has_hidden_mapping = false; }),
+             Status::kInvalidModel, "d_emb 24 is not d_model 32");
+  CheckLoads(LoadChanged("sparse_mixer", [](ModelContent* c) { c->config.has_hidden_mapping = false; }),
+             Status::kInvalidModel, "asks for");  // its arrays are surplus
+}

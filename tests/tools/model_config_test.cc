@@ -1,0 +1,76 @@
+// config.json: what is on top of the last block, and what the reference leaves no choice of.
+
+#include <doctest/doctest.h>
+
+#include "error.h"
+#include "model_config.h"
+#include "support/models.h"
+#include "support/programs.h"
+
+using nlohmann::json;
+using smx::tools::Error;
+using smx::tools::ExitCode;
+using smx::tools::ModelConfig;
+using smx::tools::ParseModelConfig;
+
+namespace {
+
+ModelConfig Parsed(const json& keys) {
+  json config = smx::tests::ReadConfig(smx::tests::GoldenFolder("linear"));  // d_emb 24, d_model 32
+  config.update(keys);
+  return ParseModelConfig("config", config, {});
+}
+
+void CheckFails(const json& keys, const std::string& words) {
+  CAPTURE(words);
+  try {
+    Parsed(keys);
+    FAIL_CHECK("nothing was thrown");
+  } catch (const Error& error) {
+    CAPTURE(std::string(error.what()));
+    CHECK(error.code() == ExitCode::kBadInput);
+    CHECK(std::string(error.what()).find(words) != std::string::npos);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("config: a model of embeddings has no classes, and maybe no pooler") {
+  for (const json& n_classes : {json(nullptr), json(0)}) {
+    const ModelConfig config = Parsed({{"task", "embedding"}, {"n_classes", n_classes}, {"pooler", false}});
+    CHECK(config.num_classes == 0);
+    CHECK(!config.has_pooler);
+    CHECK(!config.is_regression);
+  }
+  CHECK(Parsed({{"task", "embedding"}, {"n_classes", 0}}).has_pooler);
+  CheckFails({{"task", "embedding"}}, "n_classes is 3");
+  CheckFails({{"task", "embedding"}, {"n_classes", 0}, {"labels", {"a"}}}, "1 labels for n_classes 0");
+  CheckFails({{"task", "embedding"}, {"n_classes", 0}, {"temperature", 2}}, "temperature");
+  CheckFails({{"pooler", false}}, "pooler is false");
+  CheckFails({{"n_classes", 0}}, "n_classes is 0");
+}
+
+TEST_CASE("config: task and is_regression say the same, or one of them is not there") {
+  CHECK(Parsed({{"task", "classification"}}).num_classes == 3);
+  CHECK(Parsed({{"task", "regression"}, {"n_classes", 1}, {"is_regression", nullptr}}).is_regression);
+  CHECK(Parsed({{"is_regression", true}, {"n_classes", 1}}).is_regression);
+  CheckFails({{"task", "regression"}, {"n_classes", 1}, {"is_regression", false}}, "is_regression is false");
+  CheckFails({{"task", "embedding"}, {"n_classes", 0}, {"is_regression", true}}, "is_regression is true");
+  CheckFails({{"task", "regression"}, {"is_regression", nullptr}}, "n_classes is 3");
+  CheckFails({{"task", "sorting"}}, "task is \"sorting\"");
+}
+
+TEST_CASE("config: the kind of gelu, the layer norm's epsilon, and the hidden mapping") {
+  const ModelConfig usual = Parsed({});
+  CHECK(usual.activation == smx::schema::Activation_GELU_TANH);
+  CHECK(usual.layer_norm_epsilon == 1e-12);
+  CHECK(usual.has_hidden_mapping);
+  const ModelConfig other =
+      Parsed({{"activation", "gelu_erf"}, {"layer_norm_epsilon", 1e-5}, {"hidden_mapping_in", false}, {"d_emb", 32}});
+  CHECK(other.activation == smx::schema::Activation_GELU_ERF);
+  CHECK(other.layer_norm_epsilon == 1e-5);
+  CHECK(!other.has_hidden_mapping);
+  CheckFails({{"activation", "relu"}}, "activation is \"relu\"");
+  for (const double epsilon : {-1e-3, 1.0}) CheckFails({{"layer_norm_epsilon", epsilon}}, "layer_norm_epsilon");
+  CheckFails({{"hidden_mapping_in", false}}, "d_emb 24 is not d_model 32");
+}
