@@ -3,6 +3,7 @@
 #include "fuzz/targets.h"
 #include "model_writer.h"
 #include "safetensors.h"
+#include "support/flax_writer.h"
 #include "support/tiny_models.h"
 
 namespace smx::fuzz {
@@ -93,11 +94,24 @@ std::vector<uint8_t> RawSafetensors(const std::string& header, size_t data_bytes
   return file;
 }
 
-Seeds Safetensors() {
+tools::ArrayMap FewArrays() {
   tools::ArrayMap arrays;
   arrays["a"] = {"F32", {2, 2}, std::vector<uint8_t>(16, 1)};
   arrays["b/c"] = {"BF16", {3}, std::vector<uint8_t>(6, 2)};
   arrays["scalar"] = {"F16", {}, std::vector<uint8_t>(2, 3)};
+  return arrays;
+}
+
+Seeds Flax() {
+  tools::ArrayMap experts = FewArrays();
+  experts["expert"] = {"F32", {1, 2, 1}, std::vector<uint8_t>(8, 1)};
+  Seeds seeds = {BytesOf(tests::FlaxState(FewArrays(), 3)), BytesOf(tests::FlaxState(FewArrays(), 3, 2))};
+  for (const std::string& file : tests::FlaxShards(experts, {1, 1}, 3)) seeds.push_back(BytesOf(file));
+  return seeds;
+}
+
+Seeds Safetensors() {
+  const tools::ArrayMap arrays = FewArrays();
   return {tools::SerializeSafetensors(arrays), tools::SerializeSafetensors({}),
           RawSafetensors(R"({"__metadata__":{"k":"v"},"x":{"dtype":"I64","shape":[1,0],"data_offsets":[0,0]}})", 0),
           RawSafetensors(R"({"x":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"y":{"dtype":"BOOL","shape":[2],)"
@@ -112,6 +126,7 @@ std::vector<std::vector<uint8_t>> SeedsOf(const std::string& target) {
   if (target == "fuzz_wordpiece_text") return Texts();
   if (target == "fuzz_wordpiece_vocabulary") return Vocabularies();
   if (target == "fuzz_tokenizer_json") return {BytesOf(kTokenizerJson), BytesOf(kTemplateJson)};
+  if (target == "fuzz_flax") return Flax();
   return Safetensors();
 }
 

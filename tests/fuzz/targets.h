@@ -30,6 +30,9 @@ void ReadTokenizerJson(const uint8_t* data, size_t size);
 /// A safetensors file.
 void ReadSafetensors(const uint8_t* data, size_t size);
 
+/// A file of a Flax checkpoint.
+void ReadFlax(const uint8_t* data, size_t size);
+
 /// Ends the process with `promise` on stderr unless `is_kept`.
 void Require(bool is_kept, const char* promise);
 
