@@ -31,7 +31,7 @@ enum Action : uint16_t {
 };
 
 // --- Normalization.sequences: a count 1..kMaxSequence, then so many elements: code point, class, combining class.
-inline constexpr uint32_t kMaxSequence = 8;
+inline constexpr uint32_t kMaxSequence = 18;
 enum class CodePointClass : uint8_t {
   kWord = 0,
   kIsolated,
@@ -45,6 +45,25 @@ inline constexpr uint32_t PackElement(uint32_t code_point, CodePointClass kind, 
 inline constexpr uint32_t ElementCodePoint(uint32_t element) { return element & 0x1fffff; }
 inline constexpr uint32_t ElementClass(uint32_t element) { return element >> 21 & 7; }
 inline constexpr uint8_t ElementCombiningClass(uint32_t element) { return static_cast<uint8_t>(element >> 24); }
+
+// --- Segmentation.prefix_filter: a bit per hash, so that a search for longer pieces ends early. A bit too many costs
+// time, one too few hides a piece.
+inline uint32_t FilterByte(uint32_t hash, size_t num_bytes) { return hash >> 3 & static_cast<uint32_t>(num_bytes - 1); }
+inline uint8_t FilterBit(uint32_t hash) { return static_cast<uint8_t>(1u << (hash & 7)); }
+
+// --- Segmentation: the longest piece that this version finds, in bytes, and the rank of what no merge makes.
+inline constexpr uint32_t kMaxPieceBytes = 511;
+inline constexpr uint32_t kNeverMerged = 0xffffffff;
+
+// --- Reading.charsmap: units of a double array as the library Darts-clone writes it, which SentencePiece uses. From
+// node n a byte b leads to m = n ^ offset(n) ^ b if label(m) is b; n has a value, in node n ^ offset(n), if bit 8 is
+// set. The root is 0. A key has at most kMaxKeyBytes, a replacement at most kMaxMappedBytes.
+inline constexpr uint32_t kMaxKeyBytes = 64;
+inline constexpr uint32_t kMaxMappedBytes = 255;
+inline constexpr uint32_t UnitLabel(uint32_t unit) { return unit & 0x800000ff; }  // bit 31: a value, no label
+inline constexpr uint32_t UnitOffset(uint32_t unit) { return (unit >> 10) << ((unit & 0x200) >> 6); }
+inline constexpr bool UnitHasValue(uint32_t unit) { return (unit & 0x100) != 0; }
+inline constexpr uint32_t UnitValue(uint32_t unit) { return unit & 0x7fffffff; }
 
 }  // namespace smx::schema
 

@@ -5,6 +5,8 @@
 #include "base/checked_math.h"
 #include "base/fixed_array.h"
 #include "base/log.h"
+#include "model/model_data.h"
+#include "tokenizer/tokenize_text.h"
 
 namespace smx::internal {
 namespace {
@@ -16,9 +18,9 @@ size_t MaxTokens(const Model& model, const Options& options) {
   return options.max_tokens == 0 ? model.info().max_seq_len : options.max_tokens;
 }
 
-/// In front of the Encoder's arena; a multiple of 4, as everything in it is.
+/// In front of the Encoder's arena; values of 4 bytes, then scratch.
 size_t OwnBytes(const Model& model, const Options& options, size_t num_values) {
-  return (2 * MaxTokens(model, options) + num_values) * sizeof(float);
+  return (2 * MaxTokens(model, options) + num_values) * sizeof(float) + ScratchBytes(*model.data().tokenizer());
 }
 
 Status CheckModel(const Model& model, const Options& options) {
@@ -65,23 +67,26 @@ Result<std::unique_ptr<TextEncoder>> TextEncoder::Create(const Model& model, con
   int32_t* ids = reinterpret_cast<int32_t*>(arena.data() + skip);
   created->token_ids_ = {ids, max_tokens};
   created->type_ids_ = {ids + max_tokens, max_tokens};
-  created->values_ = {reinterpret_cast<float*>(ids + 2 * max_tokens), num_values};
+  float* const values = reinterpret_cast<float*>(ids + 2 * max_tokens);
+  created->values_ = {values, num_values};
+  created->scratch_ = {reinterpret_cast<uint8_t*>(values + num_values), created->tokenizer_.scratch_bytes()};
   created->arena_bytes_ = bytes;
   return {std::move(created)};
 }
 
 /// How many rows the encoder reads: reference padding mixes and routes pads too, so its meaning needs all of them.
+/// Masked padding needs none, but a row: a text without a token, of a tokenizer that puts none around it, is a pad.
 size_t TextEncoder::PadTokens(size_t num_tokens) const {
   const ModelInfo& info = model_.info();
-  if (info.masked_padding) return num_tokens;
-  std::fill(token_ids_.begin() + num_tokens, token_ids_.end(), info.pad_id);
-  std::fill(type_ids_.begin() + num_tokens, type_ids_.end(), 0);
-  return token_ids_.size();
+  const size_t num_rows = info.masked_padding ? std::max<size_t>(num_tokens, 1) : token_ids_.size();
+  std::fill(token_ids_.begin() + num_tokens, token_ids_.begin() + num_rows, info.pad_id);
+  std::fill(type_ids_.begin() + num_tokens, type_ids_.begin() + num_rows, 0);
+  return num_rows;
 }
 
 Status TextEncoder::Run(std::string_view text, std::string_view text_pair, const TokenizeOptions& options,
                         const EncoderOutput& output, TokenizeResult* tokens) {
-  SMX_TRY(tokenizer_.Tokenize(text, text_pair, options, {token_ids_, type_ids_, {}}, tokens));
+  SMX_TRY(tokenizer_.Tokenize(text, text_pair, options, {token_ids_, type_ids_, {}, scratch_}, tokens));
   const size_t num_rows = PadTokens(tokens->num_tokens);
   return encoder_.Run(token_ids_.subspan(0, num_rows), type_ids_.subspan(0, num_rows), output);
 }

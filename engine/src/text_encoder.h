@@ -14,7 +14,8 @@
 namespace smx::internal {
 
 /// Text to what an Encoder gives: tokenizer and Encoder over one arena, and some values of the owner's. What Classifier
-/// and Embedder share. Token ids, type ids and those values lie in front, the Encoder's bytes behind.
+/// and Embedder share. Token ids, type ids, those values and the tokenizer's scratch lie in front, the Encoder's bytes
+/// behind.
 class TextEncoder {
  public:
   /// Exact, at any alignment.
@@ -50,6 +51,7 @@ class TextEncoder {
   Span<int32_t> token_ids_;  // [max_tokens]
   Span<int32_t> type_ids_;   // [max_tokens]
   Span<float> values_;
+  Span<uint8_t> scratch_;  // [tokenizer_.scratch_bytes()]
   size_t arena_bytes_ = 0;
 };
 

@@ -58,7 +58,7 @@ void CheckEveryLine(const std::string& vocabulary, bool lowercase, const std::st
 }  // namespace
 
 TEST_CASE("golden tokens: every line of BERT's vocabulary, uncased") {
-  CheckEveryLine("bert_base_uncased_vocab.txt", true, "bert_vocab_uncased.jsonl", 270);
+  CheckEveryLine("bert_base_uncased_vocab.txt", true, "minilm_wordpiece_hf.jsonl", 270);
 }
 
 TEST_CASE("golden tokens: every line of the same without lower case") {

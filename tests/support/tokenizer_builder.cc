@@ -3,9 +3,45 @@
 #include "tokenizer/tokenize_text.h"
 
 namespace smx::testing {
+namespace {
+
+TokenizerKind KindOf(schema::TokenizerKind kind) {
+  return kind == schema::TokenizerKind_WORDPIECE ? TokenizerKind::kWordPiece
+         : kind == schema::TokenizerKind_UNIGRAM ? TokenizerKind::kUnigram
+                                                 : TokenizerKind::kBpe;
+}
+
+ReadingView ViewReading(const tools::CompiledReading& compiled) {
+  ReadingView view;
+  view.charsmap = {compiled.charsmap, compiled.charsmap_texts};
+  view.add_dummy_prefix = compiled.add_dummy_prefix;
+  view.remove_extra_whitespaces = compiled.remove_extra_whitespaces;
+  return view;
+}
+
+SegmentationView ViewSegmentation(const tools::CompiledSegmentation& compiled) {
+  SegmentationView view;
+  view.unk_id = compiled.unk_id;
+  view.prefix_filter = compiled.prefix_filter;
+  view.byte_ids = compiled.byte_ids;
+  view.scores = compiled.scores;
+  view.unk_score = compiled.unk_score;
+  view.float_sums = compiled.float_sums;
+  view.ranks = compiled.ranks;
+  view.left_bytes = compiled.left_bytes;
+  return view;
+}
+
+}  // namespace
 
 BuiltTokenizer::BuiltTokenizer(tools::CompiledTokenizer compiled) : compiled_(std::move(compiled)) {
   for (const auto& [id, text] : compiled_.special_tokens) special_tokens_.push_back({id, text});
+  view_.kind = KindOf(compiled_.kind);
+  view_.adds_cls = compiled_.adds_cls;
+  view_.adds_sep = compiled_.adds_sep;
+  view_.pair_type_id = compiled_.pair_type_id;
+  view_.reading = ViewReading(compiled_.reading);
+  view_.segmentation = ViewSegmentation(compiled_.segmentation);
   view_.pieces = compiled_.pieces;
   view_.piece_offsets = compiled_.piece_offsets;
   view_.hash_index = compiled_.hash_index;
@@ -28,8 +64,10 @@ Tokens BuiltTokenizer::Tokenize(std::string_view text, std::string_view pair, co
   tokens.ids.resize(capacity, -1);
   tokens.type_ids.resize(capacity, -1);
   std::vector<TokenOffset> offsets(capacity);
+  std::vector<uint8_t> scratch(ScratchBytes(view_));
   TokenizeResult result = {};
-  tokens.status = TokenizeText(view_, text, pair, options, {tokens.ids, tokens.type_ids, offsets}, Log(), &result);
+  tokens.status =
+      TokenizeText(view_, text, pair, options, {tokens.ids, tokens.type_ids, offsets, scratch}, Log(), &result);
   tokens.ids.resize(result.num_tokens);
   tokens.type_ids.resize(result.num_tokens);
   for (size_t i = 0; i < result.num_tokens; ++i) tokens.offsets.emplace_back(offsets[i].begin, offsets[i].end);

@@ -146,9 +146,9 @@ TEST_CASE("check: blocks and actions are those that are there") {
   CheckRefused("action 65535", [](BuiltTokenizer* t) { t->compiled().blocks[0] = 0xffff; });
 }
 
-TEST_CASE("check: sequences have 1..8 elements that are scalar values of a known class") {
+TEST_CASE("check: sequences have 1..18 elements that are scalar values of a known class") {
   CheckRefused("sound sequence", [](BuiltTokenizer* t) { *FirstSequence(t) = 0; });
-  CheckRefused("sound sequence", [](BuiltTokenizer* t) { *FirstSequence(t) = 9; });
+  CheckRefused("sound sequence", [](BuiltTokenizer* t) { *FirstSequence(t) = 19; });
   CheckRefused("sound sequence", [](BuiltTokenizer* t) { FirstSequence(t)[1] = 0x110000; });
   CheckRefused("sound sequence", [](BuiltTokenizer* t) { FirstSequence(t)[1] = 0xd800; });
   CheckRefused("sound sequence", [](BuiltTokenizer* t) { FirstSequence(t)[1] = 4u << 21 | 'a'; });

@@ -83,7 +83,7 @@ TEST_CASE("tokenizer: every golden line of a tokenizer.json") { CheckFile(MiniLm
 
 TEST_CASE("tokenizer: every golden line of a vocab.txt, lower case") {
   const BuiltTokenizer tokenizer(smx::tools::CompileVocabTxt(kData + "bert_base_uncased_vocab.txt", {}));
-  CheckFile(tokenizer, "bert_vocab_uncased.jsonl");
+  CheckFile(tokenizer, "minilm_wordpiece_hf.jsonl");
 }
 
 TEST_CASE("tokenizer: every golden line of a vocab.txt, case and accents kept") {

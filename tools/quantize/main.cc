@@ -218,7 +218,8 @@ void AddFlags(CLI::App* app, QuantizeFlags* flags) {
       ->check(CountFlag(0, 999999999999999999));
   app->add_option("-o,--output", flags->output, "Model file to write, whole or not at all; - is stdout")->required();
   app->add_option("--config", flags->config, "Configuration; config.json beside the checkpoint unless given");
-  app->add_option("--tokenizer", flags->tokenizer, "vocab.txt or tokenizer.json; else what config.json says");
+  app->add_option("--tokenizer", flags->tokenizer,
+                  "vocab.txt, tokenizer.json or a SentencePiece .model; else what config.json says");
   app->add_option("--labels", flags->overrides.labels_file, "Label names: one per line, or a JSON array");
   app->add_option("--type", flags->type, "Type of the weights")
       ->check(CLI::IsMember({"f32", "int8", "int8-static", "int4", "auto"}))

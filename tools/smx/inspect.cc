@@ -44,7 +44,7 @@ void PrintSummary(const ordered_json& r) {
   for (const auto& layer : r["layers"]) {
     PrintRow(("layer " + std::to_string(number++)).c_str(), text(layer["mixing"]) + ", " + text(layer["feed_forward"]));
   }
-  PrintRow("tokenizer", r["tokenizer"].get<bool>() ? "wordpiece" : "none");
+  PrintRow("tokenizer", r.value("tokenizer_kind", "none"));
   PrintRow("arena", BytesText(r["arena_bytes"].get<unsigned long long>()));
   PrintRow("isa", text(r["isa"]) + ", products by " + text(r["backend"]));
   PrintRow("verified", text(r["verified"]));

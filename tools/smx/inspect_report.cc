@@ -62,6 +62,7 @@ void AddConfig(const Model& model, ordered_json* report) {
     r["layers"].push_back({{"mixing", model.layer(i).mixing}, {"feed_forward", model.layer(i).feed_forward}});
   }
   r["tokenizer"] = info.has_tokenizer;
+  if (info.has_tokenizer) r["tokenizer_kind"] = info.tokenizer_kind;
   r["labels"] = ordered_json::array();
   for (size_t i = 0; i < info.num_classes; ++i) r["labels"].push_back(ReplaceInvalidUtf8(model.label(i)));
 }

@@ -31,14 +31,16 @@ Tokens TokenizeWhole(const Tokenizer& tokenizer, const InputText& input, const T
   const std::string_view pair = input.has_pair ? std::string_view{input.text_pair} : std::string_view();
   size_t capacity = 16 + (input.text.size() + input.text_pair.size()) / 3;
   Tokens tokens;
+  std::vector<uint8_t> scratch(tokenizer.scratch_bytes());
   while (true) {
     tokens.ids.resize(capacity);
     tokens.type_ids.resize(capacity);
     tokens.offsets.resize(capacity);
     TokenizeResult result;
-    const Status status = tokenizer.Tokenize(
-        input.text, pair, options,
-        {Span<int32_t>(tokens.ids), Span<int32_t>(tokens.type_ids), Span<TokenOffset>(tokens.offsets)}, &result);
+    const Status status = tokenizer.Tokenize(input.text, pair, options,
+                                             {Span<int32_t>(tokens.ids), Span<int32_t>(tokens.type_ids),
+                                              Span<TokenOffset>(tokens.offsets), Span<uint8_t>(scratch)},
+                                             &result);
     EngineErrors().Check(status, input.place);
     capacity = result.num_tokens_whole;
     if (result.truncated()) continue;

@@ -12,23 +12,26 @@
 
 namespace smx {
 
-/// What a token covers: bytes [begin, end) of the text that it comes from. [CLS] and [SEP] cover nothing (0, 0).
+/// What a token covers: bytes [begin, end) of the text that it comes from. [CLS] and [SEP] cover nothing (0, 0); nor
+/// does a token that stands for a space which the tokenizer puts in front of a text or word.
 struct TokenOffset {
   uint32_t begin;
   uint32_t end;
 };
 
 struct TokenizeOptions {
-  bool add_special_tokens = true;  ///< [CLS] text [SEP], with a pair [CLS] text [SEP] pair [SEP].
+  /// [CLS] text [SEP], with a pair [CLS] text [SEP] pair [SEP]; or those of them that the model's tokenizer has.
+  bool add_special_tokens = true;
   /// Special tokens typed in the text, such as "[MASK]", become their ids, as the genuine tokenizers do; else text.
   bool parse_special_tokens = true;
 };
 
-/// Where Tokenize writes; `token_ids` decides the capacity, the others are empty or as long.
+/// Where Tokenize writes; `token_ids` decides the capacity, type_ids and offsets are empty or as long.
 struct TokenBuffers {
   Span<int32_t> token_ids;
   Span<int32_t> type_ids;
   Span<TokenOffset> offsets;
+  Span<uint8_t> scratch = {};  ///< Tokenizer::scratch_bytes() to work in, at any alignment, for this call only.
 };
 
 struct TokenizeResult {
@@ -37,11 +40,12 @@ struct TokenizeResult {
   bool truncated() const { return num_tokens < num_tokens_whole; }
 };
 
-/// Turns UTF-8 into token ids: normalization, words, then the longest pieces of the vocabulary from the left
-/// (WordPiece).
+/// Turns UTF-8 into token ids: normalization, words, then pieces of the vocabulary: the longest from the left
+/// (WordPiece), those with the highest sum of scores (Unigram), or those that merging ends with (BPE).
 ///
-/// Invalid UTF-8 counts as U+FFFD per maximal subpart. Time is linear in the text; allocates nothing; stateless, so one
-/// Tokenizer serves any number of threads. The model outlives it.
+/// Invalid UTF-8 counts as U+FFFD, per byte for a SentencePiece model, else per maximal subpart. A text of n bytes
+/// takes O(n) steps, O(n log n) where the best pieces at its front depend on its end; memory does not grow with it.
+/// Allocates nothing; stateless, so one Tokenizer serves any number of threads. The model outlives it.
 class Tokenizer {
  public:
   /// `log` is kept: its context outlives the Tokenizer.
@@ -52,8 +56,8 @@ class Tokenizer {
   /// Ids of `text`, and of `text_pair` unless its data() is null, cut to the capacity: the first tokens of the text
   /// stay, [CLS] and [SEP] too; of a pair the longer text loses its last token first.
   ///
-  /// @retval kInvalidArgument  the capacity is too small for the special tokens, a text has 2^32 bytes or more, or
-  ///                           type_ids or offsets is neither empty nor as long as token_ids.
+  /// @retval kInvalidArgument  the capacity is too small for the special tokens, a text has 2^32 bytes or more,
+  ///                           type_ids or offsets is neither empty nor as long as token_ids, or scratch is too small.
   Status Tokenize(std::string_view text, std::string_view text_pair, const TokenizeOptions& options,
                   const TokenBuffers& out, TokenizeResult* result) const;
 
@@ -61,6 +65,9 @@ class Tokenizer {
   std::string_view Piece(int32_t id) const;
 
   size_t vocab_size() const;
+
+  /// What TokenBuffers::scratch must have: 0 for WordPiece, else some ten thousands.
+  size_t scratch_bytes() const;
 
  private:
   Tokenizer(const internal::ModelData& model, const Log& log) : model_(&model), log_(log) {}

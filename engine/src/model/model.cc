@@ -24,6 +24,19 @@ Status LoadTokenizer(const Log& log, ModelData* data) {
   return Status::kOk;
 }
 
+const char* KindName(const ModelData& data) {
+  if (!data.has_tokenizer) return "";
+  switch (data.tokenizer_view.kind) {
+    case TokenizerKind::kWordPiece:
+      return "wordpiece";
+    case TokenizerKind::kUnigram:
+      return "unigram";
+    case TokenizerKind::kBpe:
+      break;
+  }
+  return "bpe";
+}
+
 ModelInfo InfoOf(const ModelData& data) {
   const ModelConfig& c = data.config;
   ModelInfo info = {};
@@ -53,6 +66,7 @@ ModelInfo InfoOf(const ModelData& data) {
   info.masked_padding = c.masked_padding;
   info.batch_routing_group = c.batch_routing_group;
   info.has_tokenizer = data.has_tokenizer;
+  info.tokenizer_kind = KindName(data);
   info.weight_type = data.weights.product_type == WeightType::kF32 ? "f32" : "int8";
   info.routing = c.moe.num_experts == 0 ? "" : c.moe.tokens_choose ? "tokens_choose" : "experts_choose";
   info.router_type = c.moe.num_experts == 0 ? "" : c.moe.bfloat16_router ? "bfloat16" : "float32";

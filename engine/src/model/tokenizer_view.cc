@@ -1,5 +1,7 @@
 #include "model/tokenizer_view.h"
 
+#include <type_traits>
+
 #include "base/log.h"
 
 namespace smx {
@@ -21,39 +23,97 @@ Status ViewSpecialTokens(const schema::Tokenizer& tokenizer, const Log& log, Fix
   return Status::kOk;
 }
 
+template <typename T>
+auto ViewVector(const T* vector) {
+  using Value = std::remove_reference_t<decltype(*vector->data())>;
+  return vector == nullptr ? Span<Value>() : Span<Value>(vector->data(), vector->size());
+}
+
 NormalizationView ViewNormalization(const schema::Normalization& table) {
   NormalizationView view;
-  view.block_index = {table.block_index()->data(), table.block_index()->size()};
-  view.blocks = {table.blocks()->data(), table.blocks()->size()};
-  view.sequences = {table.sequences()->data(), table.sequences()->size()};
+  view.block_index = ViewVector(table.block_index());
+  view.blocks = ViewVector(table.blocks());
+  view.sequences = ViewVector(table.sequences());
   view.decompose_hangul = table.decompose_hangul();
   return view;
+}
+
+void ViewWordPiece(const schema::Tokenizer& tokenizer, TokenizerView* view) {
+  view->unk_id = tokenizer.wordpiece()->unk_id();
+  view->max_chars_per_word = tokenizer.wordpiece()->max_chars_per_word();
+  view->continuing_prefix = TextOf(tokenizer.wordpiece()->continuing_prefix());
+  view->normalization = ViewNormalization(*tokenizer.normalization());
+}
+
+ReadingView ViewReading(const schema::Reading& table) {
+  ReadingView view;
+  view.charsmap = {ViewVector(table.charsmap()), ViewVector(table.charsmap_texts())};
+  view.add_dummy_prefix = table.add_dummy_prefix();
+  view.remove_extra_whitespaces = table.remove_extra_whitespaces();
+  return view;
+}
+
+SegmentationView ViewSegmentation(const schema::Segmentation& table) {
+  SegmentationView view;
+  view.unk_id = table.unk_id();
+  view.prefix_filter = ViewVector(table.prefix_filter());
+  view.byte_ids = ViewVector(table.byte_ids());
+  view.scores = ViewVector(table.scores());
+  view.unk_score = table.unk_score();
+  view.float_sums = table.float_sums();
+  view.ranks = ViewVector(table.ranks());
+  view.left_bytes = ViewVector(table.left_bytes());
+  return view;
+}
+
+/// The tables that the kind needs are there, and this version knows what they ask for.
+Status CheckTables(const schema::Tokenizer& tokenizer, const Log& log, TokenizerKind* kind) {
+  const char* name = schema::EnumNameTokenizerKind(tokenizer.kind());
+  switch (tokenizer.kind()) {
+    case schema::TokenizerKind_WORDPIECE:
+      *kind = TokenizerKind::kWordPiece;
+      if (tokenizer.wordpiece() != nullptr && tokenizer.normalization() != nullptr) return Status::kOk;
+      return Fail(log, Status::kInvalidModel, "tokenizer: kind %s needs the tables wordpiece and normalization", name);
+    case schema::TokenizerKind_UNIGRAM:
+      *kind = TokenizerKind::kUnigram;
+      break;
+    case schema::TokenizerKind_BPE:
+      *kind = TokenizerKind::kBpe;
+      break;
+    default:
+      return Fail(log, Status::kUnsupported, "tokenizer: kind %s (%u) is not built in this version",
+                  name[0] == '\0' ? "of a newer version" : name, tokenizer.kind());
+  }
+  if (tokenizer.reading() == nullptr || tokenizer.segmentation() == nullptr) {
+    return Fail(log, Status::kInvalidModel, "tokenizer: kind %s needs the tables reading and segmentation", name);
+  }
+  if (tokenizer.reading()->rule() == schema::ReadingRule_SENTENCEPIECE) return Status::kOk;
+  return Fail(log, Status::kUnsupported, "tokenizer: reading rule %u is not built in this version",
+              tokenizer.reading()->rule());
 }
 
 }  // namespace
 
 Status ViewTokenizer(const schema::Tokenizer& tokenizer, const Log& log, FixedArray<SpecialTokenView>* special_tokens,
                      TokenizerView* view) {
-  if (tokenizer.kind() != schema::TokenizerKind_WORDPIECE) {
-    const char* name = schema::EnumNameTokenizerKind(tokenizer.kind());
-    return Fail(log, Status::kUnsupported, "tokenizer: kind %s (%u) is not built in this version",
-                name[0] == '\0' ? "of a newer version" : name, tokenizer.kind());
-  }
-  if (tokenizer.wordpiece() == nullptr || tokenizer.normalization() == nullptr) {
-    return Fail(log, Status::kInvalidModel, "tokenizer: kind WORDPIECE needs the tables wordpiece and normalization");
-  }
+  SMX_TRY(CheckTables(tokenizer, log, &view->kind));
   SMX_TRY(ViewSpecialTokens(tokenizer, log, special_tokens));
-  view->pieces = {tokenizer.pieces()->data(), tokenizer.pieces()->size()};
-  view->piece_offsets = {tokenizer.piece_offsets()->data(), tokenizer.piece_offsets()->size()};
-  view->hash_index = {tokenizer.hash_index()->data(), tokenizer.hash_index()->size()};
+  view->pieces = ViewVector(tokenizer.pieces());
+  view->piece_offsets = ViewVector(tokenizer.piece_offsets());
+  view->hash_index = ViewVector(tokenizer.hash_index());
   view->cls_id = tokenizer.cls_id();
   view->sep_id = tokenizer.sep_id();
-  view->unk_id = tokenizer.wordpiece()->unk_id();
-  view->max_chars_per_word = tokenizer.wordpiece()->max_chars_per_word();
-  view->continuing_prefix = TextOf(tokenizer.wordpiece()->continuing_prefix());
+  view->adds_cls = tokenizer.adds_cls();
+  view->adds_sep = tokenizer.adds_sep();
+  view->pair_type_id = tokenizer.pair_type_id();
   view->special_tokens = {special_tokens->data(), special_tokens->size()};
-  view->normalization = ViewNormalization(*tokenizer.normalization());
   view->longest_piece_bytes = LongestPiece(view->piece_offsets);
+  if (view->kind == TokenizerKind::kWordPiece) {
+    ViewWordPiece(tokenizer, view);
+  } else {
+    view->reading = ViewReading(*tokenizer.reading());
+    view->segmentation = ViewSegmentation(*tokenizer.segmentation());
+  }
   return Status::kOk;
 }
 

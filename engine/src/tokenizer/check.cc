@@ -13,15 +13,6 @@ constexpr size_t kMaxSpecialTokens = 1024;
 constexpr size_t kMaxSpecialTokenBytes = 256;
 constexpr size_t kMaxPrefixBytes = 16;
 
-bool IsUtf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const DecodedCodePoint decoded = DecodeUtf8(text.data() + i, text.size() - i);
-    if (!decoded.valid) return false;
-    i += decoded.num_bytes;
-  }
-  return true;
-}
-
 Status CheckPieces(const TokenizerView& view, size_t vocab_size, const Log& log) {
   const Span<const uint32_t> offsets = view.piece_offsets;
   if (offsets.size() != vocab_size + 1 || vocab_size == 0 || vocab_size > kMaxPieces) {
@@ -90,12 +81,20 @@ struct NamedId {
 
 Status CheckIds(const TokenizerView& view, size_t vocab_size, const Log& log) {
   for (const NamedId& named :
-       {NamedId{"cls_id", view.cls_id}, NamedId{"sep_id", view.sep_id}, NamedId{"unk_id", view.unk_id}}) {
+       {NamedId{"cls_id", view.cls_id}, NamedId{"sep_id", view.sep_id}, NamedId{"unk_id", view.unk_id},
+        NamedId{"segmentation unk_id", view.segmentation.unk_id}}) {
     if (named.id >= vocab_size) {
       return Fail(log, Status::kInvalidModel, "tokenizer: %s %u, must be below vocab_size %zu", named.name, named.id,
                   vocab_size);
     }
   }
+  if (view.pair_type_id > 1) {
+    return Fail(log, Status::kInvalidModel, "tokenizer: pair_type_id %u, must be 0 or 1", view.pair_type_id);
+  }
+  return Status::kOk;
+}
+
+Status CheckWordPiece(const TokenizerView& view, const Log& log) {
   if (view.max_chars_per_word == 0) {
     return Fail(log, Status::kInvalidModel, "tokenizer: max_chars_per_word 0, must be positive");
   }
@@ -172,12 +171,26 @@ Status CheckNormalization(const NormalizationView& view, const Log& log) {
 
 }  // namespace
 
+bool IsUtf8(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const DecodedCodePoint decoded = DecodeUtf8(text.data() + i, text.size() - i);
+    if (!decoded.valid) return false;
+    i += decoded.num_bytes;
+  }
+  return true;
+}
+
 Status CheckTokenizer(const TokenizerView& view, size_t vocab_size, const Log& log) {
   SMX_TRY(CheckPieces(view, vocab_size, log));
   SMX_TRY(CheckHashIndex(view, log));
   SMX_TRY(CheckIds(view, vocab_size, log));
   SMX_TRY(CheckSpecialTokens(view, vocab_size, log));
-  return CheckNormalization(view.normalization, log);
+  if (view.kind == TokenizerKind::kWordPiece) {
+    SMX_TRY(CheckWordPiece(view, log));
+    return CheckNormalization(view.normalization, log);
+  }
+  SMX_TRY(CheckReading(view.reading, log));
+  return CheckSegmentation(view, log);
 }
 
 }  // namespace smx

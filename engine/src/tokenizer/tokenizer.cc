@@ -26,4 +26,6 @@ std::string_view Tokenizer::Piece(int32_t id) const {
 
 size_t Tokenizer::vocab_size() const { return model_->tokenizer()->num_pieces(); }
 
+size_t Tokenizer::scratch_bytes() const { return ScratchBytes(*model_->tokenizer()); }
+
 }  // namespace smx

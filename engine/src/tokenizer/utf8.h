@@ -36,6 +36,12 @@ inline DecodedCodePoint DecodeUtf8(const char* text, size_t size) {
   return {code_point, num_bytes, true};
 }
 
+/// Bytes of a code point of valid UTF-8, by the first of them.
+inline uint32_t Utf8Bytes(char lead) {
+  const uint8_t byte = static_cast<uint8_t>(lead);
+  return byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+}
+
 /// Writes `code_point`, a Unicode scalar value, and gives the number of bytes, 1..4.
 inline uint32_t EncodeUtf8(uint32_t code_point, char* out) {
   if (code_point < 0x80) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "smx/span.h"
+#include "tokenizer/charsmap.h"
 #include "tokenizer/normalize.h"
 
 namespace smx {
@@ -16,19 +17,50 @@ struct SpecialTokenView {
   std::string_view text;
 };
 
-/// A WordPiece tokenizer in plain views of the model file; what the arrays hold is in schema/model.fbs. Nothing in here
-/// may be followed before CheckTokenizer has proved it.
+enum class TokenizerKind : uint8_t { kWordPiece, kUnigram, kBpe };
+enum class ReadingRule : uint8_t { kSentencePiece };
+
+/// schema::Reading: how a text is read before pieces are looked for in it.
+struct ReadingView {
+  ReadingRule rule = ReadingRule::kSentencePiece;
+  CharsMapView charsmap;
+  bool add_dummy_prefix = false;
+  bool remove_extra_whitespaces = false;
+};
+
+/// schema::Segmentation: how pieces are chosen. Scores are there for kUnigram, ranks and left_bytes for kBpe.
+struct SegmentationView {
+  uint32_t unk_id = 0;
+  Span<const uint8_t> prefix_filter;
+  Span<const uint32_t> byte_ids;
+  Span<const float> scores;
+  double unk_score = 0;
+  bool float_sums = false;
+  Span<const uint32_t> ranks;
+  Span<const uint16_t> left_bytes;
+};
+
+/// A tokenizer in plain views of the model file; what the arrays hold is in schema/model.fbs. Nothing in here may be
+/// followed before CheckTokenizer has proved it.
 struct TokenizerView {
+  TokenizerKind kind = TokenizerKind::kWordPiece;
   Span<const uint8_t> pieces;
   Span<const uint32_t> piece_offsets;
   Span<const uint32_t> hash_index;
   uint32_t cls_id = 0;
   uint32_t sep_id = 0;
+  bool adds_cls = true;
+  bool adds_sep = true;
+  uint8_t pair_type_id = 1;
+  Span<const SpecialTokenView> special_tokens;
+  // kWordPiece
   uint32_t unk_id = 0;
   uint32_t max_chars_per_word = 0;     // a longer word is [UNK]
   std::string_view continuing_prefix;  // "##", before each piece of a word but the first
-  Span<const SpecialTokenView> special_tokens;
   NormalizationView normalization;
+  // kUnigram, kBpe
+  ReadingView reading;
+  SegmentationView segmentation;
   size_t longest_piece_bytes = 0;  // LongestPiece; where the search for a piece may stop
 
   size_t num_pieces() const { return piece_offsets.size() - 1; }

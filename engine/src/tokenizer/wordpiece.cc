@@ -62,40 +62,11 @@ void Word::Append(const NormalizedCodePoint& added, TokenOffset source) {
   code_points_[slot] = added.code_point;
 }
 
-/// Which bytes begin a special token: most bytes of a text need no further look.
-class FirstBytes {
- public:
-  explicit FirstBytes(Span<const SpecialTokenView> tokens) {
-    for (const SpecialTokenView& token : tokens) Group(token.text[0]) |= Bit(token.text[0]);
-  }
-  bool Contains(char byte) { return (Group(byte) & Bit(byte)) != 0; }
-
- private:
-  uint32_t& Group(char byte) { return bits_[static_cast<uint8_t>(byte) >> 5]; }
-  static uint32_t Bit(char byte) { return 1u << (static_cast<uint8_t>(byte) & 31); }
-
-  uint32_t bits_[8] = {};
-};
-
-/// The longest special token that `text` begins with, or null.
-const SpecialTokenView* LongestSpecialToken(Span<const SpecialTokenView> tokens, std::string_view text) {
-  const SpecialTokenView* longest = nullptr;
-  for (const SpecialTokenView& token : tokens) {
-    if (longest != nullptr && token.text.size() <= longest->text.size()) continue;
-    if (text.substr(0, token.text.size()) == token.text) longest = &token;
-  }
-  return longest;
-}
-
 class WordTokenizer {
  public:
   WordTokenizer(const TokenizerView& view, TokenWriter* writer)
       : view_(view), writer_(writer), word_(view.max_chars_per_word) {}
 
-  void AddSpecial(const SpecialTokenView& token, TokenOffset source) {
-    EndWord();
-    writer_->Add(token.id, source);
-  }
   void AddCodePoint(uint32_t code_point, TokenOffset source);
   void EndWord();
 
@@ -178,25 +149,13 @@ uint32_t WordTokenizer::LongestPieceAt(size_t first, size_t* last) const {
 
 }  // namespace
 
-void TokenizeWords(const TokenizerView& view, std::string_view text, bool parse_special_tokens, TokenWriter* writer) {
-  const Span<const SpecialTokenView> special_tokens =
-      parse_special_tokens ? view.special_tokens : Span<const SpecialTokenView>();
-  FirstBytes first_bytes(special_tokens);
+void TokenizeWords(const TokenizerView& view, std::string_view text, uint32_t origin, TokenWriter* writer) {
   WordTokenizer words(view, writer);
-  uint32_t end = 0;
-  for (size_t begin = 0; begin < text.size(); begin = end) {
-    const std::string_view rest = text.substr(begin);
-    const uint32_t start = static_cast<uint32_t>(begin);
-    if (first_bytes.Contains(rest[0])) {
-      if (const SpecialTokenView* token = LongestSpecialToken(special_tokens, rest)) {
-        end = start + static_cast<uint32_t>(token->text.size());
-        words.AddSpecial(*token, {start, end});
-        continue;
-      }
-    }
-    const DecodedCodePoint decoded = DecodeUtf8(rest.data(), rest.size());
-    end = start + decoded.num_bytes;
-    words.AddCodePoint(decoded.code_point, {start, end});
+  for (size_t begin = 0; begin < text.size();) {
+    const DecodedCodePoint decoded = DecodeUtf8(text.data() + begin, text.size() - begin);
+    const uint32_t start = origin + static_cast<uint32_t>(begin);
+    words.AddCodePoint(decoded.code_point, {start, start + decoded.num_bytes});
+    begin += decoded.num_bytes;
   }
   words.EndWord();
 }

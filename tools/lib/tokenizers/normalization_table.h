@@ -1,5 +1,5 @@
-#ifndef SMX_TOOLS_LIB_NORMALIZATION_TABLE_H_
-#define SMX_TOOLS_LIB_NORMALIZATION_TABLE_H_
+#ifndef SMX_TOOLS_LIB_TOKENIZERS_NORMALIZATION_TABLE_H_
+#define SMX_TOOLS_LIB_TOKENIZERS_NORMALIZATION_TABLE_H_
 
 #include <cstdint>
 #include <string>
@@ -28,4 +28,4 @@ NormalizationTable BuildNormalizationTable(const NormalizationSwitches& switches
 
 }  // namespace smx::tools
 
-#endif  // SMX_TOOLS_LIB_NORMALIZATION_TABLE_H_
+#endif  // SMX_TOOLS_LIB_TOKENIZERS_NORMALIZATION_TABLE_H_

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "compile_sentencepiece.h"
 #include "error.h"
 #include "normalization_table.h"
 #include "output_file.h"
@@ -76,40 +77,6 @@ uint32_t IdOf(const std::string& path, const PieceIds& ids, const char* piece) {
   return found->second;
 }
 
-uint32_t LongestUsedRun(const std::vector<uint32_t>& slots) {
-  uint32_t longest = 0;
-  uint32_t run = 0;
-  for (size_t i = 0; i < slots.size() + schema::kMaxUsedRun; ++i) {
-    run = slots[i % slots.size()] == schema::kFreeSlot ? 0 : run + 1;
-    longest = std::max(longest, run);
-  }
-  return longest;
-}
-
-/// Nothing when a piece finds no free slot soon: made-up pieces can share a hash, and to go on would take for ever.
-std::optional<std::vector<uint32_t>> FillSlots(const std::vector<std::string>& pieces, size_t num_slots) {
-  std::vector<uint32_t> slots(num_slots, schema::kFreeSlot);
-  for (size_t id = 0; id < pieces.size(); ++id) {
-    size_t slot = schema::ContinueHash(schema::kHashStart, pieces[id].data(), pieces[id].size()) % num_slots;
-    for (uint32_t used = 0; slots[slot] != schema::kFreeSlot; slot = (slot + 1) % num_slots) {
-      if (++used > schema::kMaxUsedRun) return std::nullopt;
-    }
-    slots[slot] = static_cast<uint32_t>(id);
-  }
-  return slots;
-}
-
-/// At most half full, and with runs that the engine accepts.
-std::vector<uint32_t> HashIndex(const std::vector<std::string>& pieces) {
-  size_t num_slots = 2;
-  while (num_slots < 2 * pieces.size()) num_slots *= 2;
-  for (int attempt = 0; attempt < 4; ++attempt, num_slots *= 2) {
-    std::optional<std::vector<uint32_t>> slots = FillSlots(pieces, num_slots);
-    if (slots && LongestUsedRun(*slots) <= schema::kMaxUsedRun) return std::move(*slots);
-  }
-  throw Error(ExitCode::kUnsupported, "tokenizer: too many pieces share a hash");
-}
-
 std::string ReadText(const std::string& path) {
   const std::vector<uint8_t> bytes = ReadWhole(path);
   return {bytes.begin(), bytes.end()};
@@ -143,17 +110,6 @@ CompiledTokenizer CompileJson(const std::string& path, const std::string& conten
 }
 
 }  // namespace
-
-CompiledTokenizer AssemblePieces(const std::vector<std::string>& pieces) {
-  CompiledTokenizer tokenizer;
-  tokenizer.piece_offsets.push_back(0);
-  for (const std::string& piece : pieces) {
-    tokenizer.pieces.insert(tokenizer.pieces.end(), piece.begin(), piece.end());
-    tokenizer.piece_offsets.push_back(static_cast<uint32_t>(tokenizer.pieces.size()));
-  }
-  tokenizer.hash_index = HashIndex(pieces);
-  return tokenizer;
-}
 
 CompiledTokenizer AssembleTokenizer(const std::vector<std::string>& pieces, const TokenizerSwitches& switches) {
   CompiledTokenizer tokenizer = AssemblePieces(pieces);
@@ -194,26 +150,10 @@ CompiledTokenizer CompileTokenizer(const std::string& path, const TokenizerSwitc
   const bool has_brace = brace != std::string::npos && content[brace] == '{';
   const size_t next = has_brace ? content.find_first_not_of(kJsonSpace, brace + 1) : std::string::npos;
   const bool is_json = next != std::string::npos && (content[next] == '"' || content[next] == '}');
-  return is_json ? CompileJson(path, content) : CompileLines(path, content, switches);
-}
-
-flatbuffers::Offset<schema::Tokenizer> WriteTokenizer(flatbuffers::FlatBufferBuilder& builder,
-                                                      const CompiledTokenizer& tokenizer) {
-  std::vector<flatbuffers::Offset<schema::SpecialToken>> special_tokens;
-  for (const auto& [id, text] : tokenizer.special_tokens) {
-    special_tokens.push_back(schema::CreateSpecialToken(builder, id, builder.CreateString(text)));
-  }
-  const auto normalization =
-      schema::CreateNormalization(builder, builder.CreateVector(tokenizer.block_index),
-                                  builder.CreateVector(tokenizer.blocks), builder.CreateVector(tokenizer.sequences),
-                                  tokenizer.decompose_hangul, builder.CreateString(tokenizer.unicode_version));
-  const auto wordpiece = schema::CreateWordPiece(builder, tokenizer.unk_id, tokenizer.max_chars_per_word,
-                                                 builder.CreateString(tokenizer.continuing_prefix));
-  return schema::CreateTokenizer(builder, schema::TokenizerKind_WORDPIECE, builder.CreateVector(tokenizer.pieces),
-                                 builder.CreateVector(tokenizer.piece_offsets),
-                                 builder.CreateVector(tokenizer.hash_index), tokenizer.cls_id, tokenizer.sep_id,
-                                 tokenizer.clean_text, tokenizer.handle_chinese_chars, tokenizer.strip_accents,
-                                 tokenizer.lowercase, builder.CreateVector(special_tokens), normalization, wordpiece);
+  if (is_json) return CompileJson(path, content);
+  // A protobuf whose first field are pieces begins with this byte; no vocabulary does, since no piece is empty.
+  const bool is_protobuf = !content.empty() && content[0] == '\n';
+  return is_protobuf ? CompileSentencePiece(path, content) : CompileLines(path, content, switches);
 }
 
 }  // namespace smx::tools

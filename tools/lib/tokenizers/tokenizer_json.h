@@ -1,5 +1,5 @@
-#ifndef SMX_TOOLS_LIB_TOKENIZER_JSON_H_
-#define SMX_TOOLS_LIB_TOKENIZER_JSON_H_
+#ifndef SMX_TOOLS_LIB_TOKENIZERS_TOKENIZER_JSON_H_
+#define SMX_TOOLS_LIB_TOKENIZERS_TOKENIZER_JSON_H_
 
 #include <string>
 
@@ -13,4 +13,4 @@ CompiledTokenizer CompileJsonPieces(const std::string& path, const std::string& 
 
 }  // namespace smx::tools
 
-#endif  // SMX_TOOLS_LIB_TOKENIZER_JSON_H_
+#endif  // SMX_TOOLS_LIB_TOKENIZERS_TOKENIZER_JSON_H_

@@ -1,5 +1,5 @@
-#ifndef SMX_TOOLS_LIB_UNICODE_RULES_H_
-#define SMX_TOOLS_LIB_UNICODE_RULES_H_
+#ifndef SMX_TOOLS_LIB_TOKENIZERS_UNICODE_RULES_H_
+#define SMX_TOOLS_LIB_TOKENIZERS_UNICODE_RULES_H_
 
 #include <cstdint>
 #include <string>
@@ -36,4 +36,4 @@ std::u32string Lowercase(char32_t code_point);
 
 }  // namespace smx::tools
 
-#endif  // SMX_TOOLS_LIB_UNICODE_RULES_H_
+#endif  // SMX_TOOLS_LIB_TOKENIZERS_UNICODE_RULES_H_

@@ -1,0 +1,58 @@
+#ifndef SMX_TOKENIZER_TEXT_READER_H_
+#define SMX_TOKENIZER_TEXT_READER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "smx/tokenizer.h"
+#include "tokenizer/vocabulary.h"
+
+namespace smx {
+
+/// One code point of a text as pieces are looked for in it.
+struct ReadCodePoint {
+  char bytes[4];  // UTF-8
+  uint8_t num_bytes;
+  bool begins_word;    // no piece covers it and what comes before
+  TokenOffset source;  // the bytes of the text that it came from; empty for one that was put in
+};
+
+/// Reads a text of less than 2^32 bytes by the rules of TokenizerView::reading, whatever its length in constant memory:
+/// a copy goes on from where the original is.
+///
+/// kSentencePiece, as SentencePiece's normalizer does: the longest key of the character map is replaced, a byte that is
+/// no UTF-8 is U+FFFD, a space U+2581. With remove_extra_whitespaces spaces at both ends go, and those behind another.
+class TextReader {
+ public:
+  /// Offsets begin at `origin`, where `text` lies in the text that they are for.
+  TextReader(const TokenizerView& view, std::string_view text, uint32_t origin)
+      : view_(&view), text_(text), origin_(origin), mapped_source_{origin, origin} {}
+
+  /// The next code point; false at the end.
+  bool Next(ReadCodePoint* out);
+
+ private:
+  bool NextMapped(ReadCodePoint* out);
+  bool Begin(ReadCodePoint* out);
+  void MapPrefix();
+  void SkipSpacesAfterSpace();
+  bool SpacesGoOnToTheEnd();
+  TokenOffset Source(size_t begin, size_t end) const {
+    return {origin_ + static_cast<uint32_t>(begin), origin_ + static_cast<uint32_t>(end)};
+  }
+
+  const TokenizerView* view_;
+  std::string_view text_;
+  uint32_t origin_;
+  size_t position_ = 0;      // of what was not looked at yet
+  std::string_view mapped_;  // what is left of the replacement of mapped_source_
+  TokenOffset mapped_source_;
+  bool has_begun_ = false;
+  bool after_space_ = false;
+  size_t spaces_to_keep_ = 0;  // so many U+2581 are known not to be the last of the text
+};
+
+}  // namespace smx
+
+#endif  // SMX_TOKENIZER_TEXT_READER_H_
