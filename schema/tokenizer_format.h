@@ -46,6 +46,17 @@ inline constexpr uint32_t ElementCodePoint(uint32_t element) { return element & 
 inline constexpr uint32_t ElementClass(uint32_t element) { return element >> 21 & 7; }
 inline constexpr uint8_t ElementCombiningClass(uint32_t element) { return static_cast<uint8_t>(element >> 24); }
 
+// --- Reading.classes for BYTE_LEVEL.
+enum ByteLevelClass : uint8_t { kByteLevelOther = 0, kByteLevelLetter, kByteLevelNumber, kByteLevelSpace };
+
+/// The code point that stands for a byte in pieces of GPT-2's kind: itself if it is visible in Latin-1, else one of
+/// those from U+0100 on, in order.
+inline constexpr uint32_t VisibleCodePoint(uint8_t byte) {
+  if (byte <= 0x20) return 0x100u + byte;
+  if (byte < 0x7f || (byte > 0xa0 && byte != 0xad)) return byte;
+  return byte == 0xad ? 0x143 : 0x121u + (byte - 0x7fu);
+}
+
 // --- Segmentation.prefix_filter: a bit per hash, so that a search for longer pieces ends early. A bit too many costs
 // time, one too few hides a piece.
 inline uint32_t FilterByte(uint32_t hash, size_t num_bytes) { return hash >> 3 & static_cast<uint32_t>(num_bytes - 1); }

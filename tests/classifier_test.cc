@@ -143,3 +143,11 @@ TEST_CASE("classifier: the lowest temperature and logits far apart are certainty
   CHECK(answer.prediction.probability == 1);
   for (size_t i = 1; i < answer.probabilities.size(); ++i) CHECK(answer.probabilities[i] == 0);
 }
+
+TEST_CASE("classifier: an empty text of a tokenizer that puts no tokens around is a pad") {
+  ModelContent content = ShippedWith(1);
+  REQUIRE(content.config.padding == smx::schema::Padding_MASKED);
+  content.tokenizer->adds_cls = content.tokenizer->adds_sep = false;
+  const MemoryModel model(content, WeightsType::kInt8);
+  CHECK(Classify(*model, "").probabilities == Classify(*model, "[PAD]").probabilities);
+}

@@ -1,10 +1,15 @@
 #include <cstring>
 
+#include "byte_level.h"
+#include "compile_sentencepiece.h"
 #include "fuzz/targets.h"
 #include "model_writer.h"
+#include "parse_json.h"
 #include "safetensors.h"
 #include "support/flax_writer.h"
+#include "support/sentencepiece_bytes.h"
 #include "support/tiny_models.h"
+#include "tokenizer_format.h"
 
 namespace smx::fuzz {
 namespace {
@@ -18,6 +23,45 @@ tools::ModelContent PackedExperts() {
   tools::ModelContent content = tests::TinyExperts();
   content.checkpoint.first_expert_segment = content.checkpoint.num_segments;
   return content;
+}
+
+/// With <unk> as many pieces as the tiny models have.
+const std::vector<tools::SentencePiece> kPieces = {{"a", -3},
+                                                   {"b", -3},
+                                                   {"ab", -1},
+                                                   {"aab", -2},
+                                                   {"abab", -2.5f},
+                                                   {"\xe2\x96\x81", -3},
+                                                   {"\xc3\xa9", -3},
+                                                   {"c", -3},
+                                                   {"[CLS]", 0, tools::SentencePiece::kControl},
+                                                   {"[SEP]", 0, tools::SentencePiece::kControl},
+                                                   {"!", -4}};
+
+Seeds SentencePieceModels() {
+  constexpr int kUnigram = 1, kBpe = 2;
+  std::vector<tools::SentencePiece> bytes = {{"a", -1}, {"aa", 0}};
+  for (const std::string& name : testing::BytePieceNames()) bytes.push_back({name, 0, tools::SentencePiece::kByte});
+  return {BytesOf(testing::SentencePieceBytes(kUnigram, kPieces)), BytesOf(testing::SentencePieceBytes(kBpe, kPieces)),
+          BytesOf(testing::SentencePieceBytes(kBpe, bytes, testing::PlainReading(), testing::ProtobufNumber(35, 1)))};
+}
+
+/// One of each kind but WordPiece.
+std::vector<tools::CompiledTokenizer> TinySegmenters() {
+  std::vector<tools::CompiledTokenizer> tokenizers;
+  for (const int type : {1, 2, 2}) {
+    tokenizers.push_back(tools::CompileSentencePiece("tiny", testing::SentencePieceBytes(type, kPieces)));
+  }
+  // Leads in a circle, to no replacement.
+  tokenizers[0].reading.charsmap.assign(256, 'a');
+  tokenizers[0].reading.charsmap_texts = {0};
+  tools::CompiledTokenizer& byte_level = tokenizers[2];
+  byte_level.kind = schema::TokenizerKind_BYTE_BPE;
+  byte_level.reading = {};
+  byte_level.reading.rule = schema::ReadingRule_BYTE_LEVEL;
+  byte_level.reading.classes.block_index.assign(schema::kNumBlockIndexes, 0);
+  byte_level.reading.classes.blocks.assign(schema::kCodePointsPerBlock, schema::kByteLevelLetter);
+  return tokenizers;
 }
 
 Seeds Models() {
@@ -38,6 +82,11 @@ Seeds Models() {
     }
   }
   seeds.push_back(SerializeModel(batch, tools::WeightsType::kInt8));
+  for (const tools::CompiledTokenizer& tokenizer : TinySegmenters()) {
+    tools::ModelContent content = linear;
+    content.tokenizer = tokenizer;
+    seeds.push_back(SerializeModel(content, tools::WeightsType::kInt8));
+  }
   return seeds;
 }
 
@@ -85,6 +134,16 @@ constexpr char kTemplateJson[] = R"({"normalizer": {"type": "BertNormalizer", "c
 "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 50,
 "vocab": {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3}}})";
 
+std::string ByteLevelJson() {
+  nlohmann::json root = {{"normalizer", nullptr},
+                         {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}},
+                         {"model", {{"type", "BPE"}, {"merges", {"a b", "ab ab"}}}}};
+  std::vector<std::string> pieces = tools::ByteLevelPieces();
+  pieces.insert(pieces.end(), {"ab", "abab"});
+  for (size_t id = 0; id < pieces.size(); ++id) root["model"]["vocab"][pieces[id]] = id;
+  return root.dump();
+}
+
 std::vector<uint8_t> RawSafetensors(const std::string& header, size_t data_bytes) {
   std::vector<uint8_t> file(8);
   const uint64_t header_bytes = header.size();
@@ -125,7 +184,10 @@ std::vector<std::vector<uint8_t>> SeedsOf(const std::string& target) {
   if (target.rfind("fuzz_model", 0) == 0) return Models();
   if (target == "fuzz_wordpiece_text") return Texts();
   if (target == "fuzz_wordpiece_vocabulary") return Vocabularies();
-  if (target == "fuzz_tokenizer_json") return {BytesOf(kTokenizerJson), BytesOf(kTemplateJson)};
+  if (target == "fuzz_tokenizer_json") {
+    return {BytesOf(kTokenizerJson), BytesOf(kTemplateJson), BytesOf(ByteLevelJson())};
+  }
+  if (target == "fuzz_sentencepiece") return SentencePieceModels();
   if (target == "fuzz_flax") return Flax();
   return Safetensors();
 }

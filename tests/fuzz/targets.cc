@@ -18,6 +18,7 @@ const std::vector<Target>& Targets() {
       {"fuzz_wordpiece_text", TokenizeText, PrepareAllNormalizations},
       {"fuzz_wordpiece_vocabulary", TokenizeWithVocabulary, PrepareNormalizations},
       {"fuzz_tokenizer_json", ReadTokenizerJson, PrepareNormalizations},
+      {"fuzz_sentencepiece", ReadSentencePiece, nullptr},
       {"fuzz_safetensors", ReadSafetensors, nullptr},
       {"fuzz_flax", ReadFlax, nullptr}};
   return targets;

@@ -27,6 +27,9 @@ void TokenizeWithVocabulary(const uint8_t* data, size_t size);
 /// A tokenizer.json.
 void ReadTokenizerJson(const uint8_t* data, size_t size);
 
+/// A .model of SentencePiece.
+void ReadSentencePiece(const uint8_t* data, size_t size);
+
 /// A safetensors file.
 void ReadSafetensors(const uint8_t* data, size_t size);
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string_view>
 
+#include "compile_sentencepiece.h"
 #include "error.h"
 #include "fuzz/targets.h"
 #include "support/tokenizer_builder.h"
@@ -90,7 +91,10 @@ void CheckTokens(const BuiltTokenizer& tokenizer, const Reading& reading, const 
 
 void CheckReading(const BuiltTokenizer& tokenizer, const Reading& reading) {
   const Tokens tokens = tokenizer.Tokenize(reading.text, reading.pair, reading.options, reading.capacity);
-  const size_t num_special = !reading.options.add_special_tokens ? 0 : reading.pair.data() == nullptr ? 2 : 3;
+  const TokenizerView& view = tokenizer.view();
+  const size_t num_sep = reading.options.add_special_tokens && view.adds_sep ? 1 : 0;
+  const size_t num_cls = reading.options.add_special_tokens && view.adds_cls ? 1 : 0;
+  const size_t num_special = num_cls + num_sep * (reading.pair.data() == nullptr ? 1 : 2);
   if (reading.capacity < num_special) {
     Require(tokens.status == Status::kInvalidArgument, "too little room is refused");
     return;
@@ -102,7 +106,7 @@ void CheckReading(const BuiltTokenizer& tokenizer, const Reading& reading) {
   const Tokens whole = tokenizer.Tokenize(reading.text, reading.pair, reading.options, kMuchRoom);
   Require(whole.num_tokens_whole == tokens.num_tokens_whole, "the whole does not depend on the room");
   if (reading.pair.data() != nullptr || tokens.ids.empty()) return;
-  const size_t kept = tokens.ids.size() - num_special / 2;
+  const size_t kept = tokens.ids.size() - num_sep;
   Require(std::equal(tokens.ids.begin(), tokens.ids.begin() + static_cast<std::ptrdiff_t>(kept), whole.ids.begin()),
           "the first tokens stay");
 }
@@ -180,6 +184,21 @@ void ReadTokenizerJson(const uint8_t* data, size_t size) {
   const BuiltTokenizer tokenizer(std::move(compiled));
   CheckSound(tokenizer);
   CheckReading(tokenizer, {"ab, a", {}, {}, 16});
+}
+
+void ReadSentencePiece(const uint8_t* data, size_t size) {
+  CompiledTokenizer compiled;
+  try {
+    compiled = tools::CompileSentencePiece("x.model", TextOf(data, size));
+  } catch (const tools::Error&) {
+    return;
+  }
+  const BuiltTokenizer tokenizer(std::move(compiled));
+  // Scores and the character map are left to the engine to refuse.
+  if (CheckTokenizer(tokenizer.view(), tokenizer.view().num_pieces(), Log()) != Status::kOk) return;
+  for (const std::string_view text : {" ab  aab\xc3\xa9\xe2\x96\x81", "abababababababababab\xff"}) {
+    CheckReading(tokenizer, {text, {}, {}, 16});
+  }
 }
 
 }  // namespace smx::fuzz

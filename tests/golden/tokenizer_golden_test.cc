@@ -1,4 +1,4 @@
-// The tokenizer inside of a model file, through the program that users have, against Hugging Face's.
+// The tokenizer inside of a model file, through the program that users have, against the genuine libraries.
 
 #include <doctest/doctest.h>
 
@@ -67,6 +67,39 @@ TEST_CASE("golden tokens: every line of the same without lower case") {
 
 TEST_CASE("golden tokens: every line of MiniLM's tokenizer.json") {
   CheckEveryLine("minilm_wordpiece_tokenizer.json", true, "minilm_wordpiece_hf.jsonl", 270);
+}
+
+TEST_CASE("golden tokens: SentencePiece and byte-level BPE files in a model file give their ids, pieces and offsets") {
+  struct Golden {
+    const char* file;
+    std::string name;
+    const char* kind;
+  };
+  for (const auto& [file, name, kind] : {Golden{"spm_test_unigram_1000.model", "spm_test_unigram_1000", "unigram"},
+                                         Golden{"bpe_small.model", "bpe_small", "bpe"},
+                                         Golden{"byte_bpe_small_tokenizer.json", "byte_bpe_small", "byte_bpe"}}) {
+    CAPTURE(file);
+    const TemporaryFolder folder;
+    const std::string model = ModelWithTokenizer(folder, file, true);
+    CHECK(smx::tests::SmxJson({"inspect", model, "--json"})["tokenizer_kind"] == kind);
+    const auto texts = smx::tests::SplitLines(smx::tests::ReadFile(kData + "minilm_wordpiece_hf.jsonl"));
+    std::string input;
+    std::vector<json> expected;
+    for (const std::string& line : smx::tests::SplitLines(smx::tests::ReadFile(kData + name + "_ids.jsonl"))) {
+      const json ids = json::parse(line);
+      if (!ids.contains("line")) continue;
+      input += json{{"text", json::parse(texts.at(ids["line"].get<size_t>()))["text"]}}.dump() + "\n";
+      expected.push_back(ids["ids"]);
+    }
+    REQUIRE(expected.size() > 200);
+    const std::vector<json> found = SmxJsonLines({"tokenize", model, "--jsonl", "--json", "--input", "-"}, input);
+    REQUIRE(found.size() == expected.size());
+    for (size_t i = 0; i < expected.size(); ++i) {
+      CHECK(found[i]["ids"] == expected[i]);
+      CHECK(found[i]["pieces"].size() == expected[i].size());
+      CHECK(found[i]["offsets"].size() == expected[i].size());
+    }
+  }
 }
 
 TEST_CASE("golden tokens: bytes that are not UTF-8 arrive as they are, and count as U+FFFD") {

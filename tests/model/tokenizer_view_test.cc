@@ -76,12 +76,29 @@ TEST_CASE("tokenizer view: a kind that is not built is named") {
 }
 
 TEST_CASE("tokenizer view: a kind without its tables is refused") {
-  for (const auto kind :
-       {smx::schema::TokenizerKind_WORDPIECE, smx::schema::TokenizerKind_UNIGRAM, smx::schema::TokenizerKind_BPE}) {
+  for (const auto kind : {smx::schema::TokenizerKind_WORDPIECE, smx::schema::TokenizerKind_UNIGRAM,
+                          smx::schema::TokenizerKind_BPE, smx::schema::TokenizerKind_BYTE_BPE}) {
     flatbuffers::FlatBufferBuilder builder;
     Viewed viewed;
     View(Finish(&builder, Bare(&builder, kind)), &viewed);
     CHECK(viewed.status == Status::kInvalidModel);
     CHECK(viewed.message.find(smx::schema::EnumNameTokenizerKind(kind)) != std::string::npos);
+  }
+}
+
+TEST_CASE("tokenizer view: a reading rule that does not belong to the kind is refused by its number") {
+  for (const auto kind : {smx::schema::TokenizerKind_UNIGRAM, smx::schema::TokenizerKind_BYTE_BPE}) {
+    smx::tools::CompiledTokenizer compiled = SmallVocabulary({"a"});
+    compiled.kind = kind;
+    compiled.segmentation.prefix_filter = {0};
+    const bool is_byte_level = kind == smx::schema::TokenizerKind_BYTE_BPE;
+    compiled.reading.rule =
+        is_byte_level ? smx::schema::ReadingRule_SENTENCEPIECE : smx::schema::ReadingRule_BYTE_LEVEL;
+    flatbuffers::FlatBufferBuilder builder;
+    Viewed viewed;
+    View(Finish(&builder, smx::tools::WriteTokenizer(builder, compiled)), &viewed);
+    CHECK(viewed.status == Status::kUnsupported);
+    CHECK(viewed.message.find(is_byte_level ? "reading rule 0 for kind BYTE_BPE" : "reading rule 1 for kind UNIGRAM") !=
+          std::string::npos);
   }
 }

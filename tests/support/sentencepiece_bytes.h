@@ -2,6 +2,7 @@
 #define SMX_TESTS_SUPPORT_SENTENCEPIECE_BYTES_H_
 
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -46,6 +47,17 @@ inline std::string SentencePieceBytes(int type, const std::vector<tools::Sentenc
 
 /// The normalizer reads a text as it is: neither dummy prefix nor spaces removed.
 inline std::string PlainReading() { return ProtobufNumber(3, 0) + ProtobufNumber(4, 0); }
+
+/// <0x00> to <0xFF>, the pieces of byte fallback.
+inline std::vector<std::string> BytePieceNames() {
+  std::vector<std::string> names;
+  for (int byte = 0; byte < 256; ++byte) {
+    char name[8];
+    std::snprintf(name, sizeof(name), "<0x%02X>", byte);
+    names.emplace_back(name);
+  }
+  return names;
+}
 
 }  // namespace smx::testing
 

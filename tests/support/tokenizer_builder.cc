@@ -16,6 +16,8 @@ ReadingView ViewReading(const tools::CompiledReading& compiled) {
   view.charsmap = {compiled.charsmap, compiled.charsmap_texts};
   view.add_dummy_prefix = compiled.add_dummy_prefix;
   view.remove_extra_whitespaces = compiled.remove_extra_whitespaces;
+  if (compiled.rule == schema::ReadingRule_BYTE_LEVEL) view.rule = ReadingRule::kByteLevel;
+  view.classes = {compiled.classes.block_index, compiled.classes.blocks};
   return view;
 }
 

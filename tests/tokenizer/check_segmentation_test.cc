@@ -48,6 +48,12 @@ const smx::tools::CompiledTokenizer& Mapped() {
   return compiled;
 }
 
+const smx::tools::CompiledTokenizer& ByteLevel() {
+  static const auto compiled =
+      smx::tools::CompileTokenizer(std::string(SMX_TESTS_DIR) + "/tokenizer/data/byte_bpe_small_tokenizer.json", {});
+  return compiled;
+}
+
 /// The first unit of the map with a value, and where the value is.
 std::pair<size_t, size_t> UnitWithValue(const BuiltTokenizer& tokenizer) {
   const auto& units = tokenizer.view().reading.charsmap.units;
@@ -61,7 +67,7 @@ std::pair<size_t, size_t> UnitWithValue(const BuiltTokenizer& tokenizer) {
 }  // namespace
 
 TEST_CASE("check segmentation: what the compiler makes is sound") {
-  for (const auto* compiled : {&Unigram(), &Bpe(), &Mapped()}) {
+  for (const auto* compiled : {&Unigram(), &Bpe(), &Mapped(), &ByteLevel()}) {
     const BuiltTokenizer tokenizer(*compiled);
     CHECK(smx::CheckTokenizer(tokenizer.view(), tokenizer.view().num_pieces(), smx::Log()) == Status::kOk);
   }
@@ -137,6 +143,27 @@ TEST_CASE("check segmentation: a character map leads nowhere else, and to texts 
     auto& texts = t->compiled().reading.charsmap_texts;
     std::fill(texts.begin(), texts.end() - 1, 'x');
   });
+}
+
+TEST_CASE("check segmentation: classes have a block for every code point") {
+  CheckRefused(ByteLevel(), "classes: block_index [8703]", [](BuiltTokenizer* t) {
+    auto& index = t->view().reading.classes.block_index;
+    index = index.subspan(0, index.size() - 1);
+  });
+  CheckRefused(ByteLevel(), "classes: block_index [8704], blocks [127]", [](BuiltTokenizer* t) {
+    t->view().reading.classes.blocks = t->view().reading.classes.blocks.subspan(0, 127);
+  });
+  CheckRefused(ByteLevel(), "classes: block_index [0]", [](BuiltTokenizer* t) { t->view().reading.classes = {}; });
+  CheckRefused(ByteLevel(), "classes: block_index names block 65535",
+               [](BuiltTokenizer* t) { t->compiled().reading.classes.block_index.back() = 65535; });
+}
+
+TEST_CASE("check segmentation: a class that is none counts as other") {
+  smx::tools::CompiledTokenizer compiled = ByteLevel();
+  std::fill(compiled.reading.classes.blocks.begin(), compiled.reading.classes.blocks.end(), uint8_t{255});
+  const BuiltTokenizer tokenizer(compiled);
+  CHECK(smx::CheckTokenizer(tokenizer.view(), tokenizer.view().num_pieces(), smx::Log()) == Status::kOk);
+  CHECK(tokenizer.Pieces("it's 1") == "it 's \u01201");
 }
 
 TEST_CASE("check segmentation: a map that leads in a circle ends all the same") {

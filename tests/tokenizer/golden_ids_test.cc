@@ -1,4 +1,4 @@
-// SentencePiece models against ids of the genuine library; data/SOURCE.md says how they were made.
+// SentencePiece models and byte-level BPE against ids of the genuine libraries; data/SOURCE.md says how they were made.
 
 #include <doctest/doctest.h>
 
@@ -67,10 +67,14 @@ void CheckEveryLine(const std::string& model, const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("sentencepiece: every golden line of a Unigram model with a character map, invalid UTF-8 too") {
+TEST_CASE("golden ids: every golden line of a Unigram model with a character map, invalid UTF-8 too") {
   CheckEveryLine("spm_test_unigram_1000.model", "spm_test_unigram_1000");
 }
 
-TEST_CASE("sentencepiece: every golden line of a BPE model with byte fallback, invalid UTF-8 too") {
+TEST_CASE("golden ids: every golden line of a BPE model with byte fallback, invalid UTF-8 too") {
   CheckEveryLine("bpe_small.model", "bpe_small");
+}
+
+TEST_CASE("golden ids: every golden line of byte-level BPE, and invalid UTF-8 as U+FFFD per maximal subpart") {
+  CheckEveryLine("byte_bpe_small_tokenizer.json", "byte_bpe_small");
 }

@@ -92,11 +92,7 @@ TEST_CASE("segmenter: control, unused and unknown pieces are not found in a text
 
 TEST_CASE("segmenter: with byte fallback an unknown code point is its bytes, each of which covers it") {
   std::vector<SentencePiece> pieces = {{"a", -1}};
-  for (int byte = 0; byte < 256; ++byte) {
-    char name[8];
-    std::snprintf(name, sizeof(name), "<0x%02X>", byte);
-    pieces.push_back({name, 0, SentencePiece::kByte});
-  }
+  for (const std::string& name : smx::testing::BytePieceNames()) pieces.push_back({name, 0, SentencePiece::kByte});
   const Tokens tokens = TokensOf(Unigram(pieces, smx::testing::ProtobufNumber(35, 1)), "a\u00e9");
   CHECK(tokens.ids == std::vector<int32_t>{1, 2 + 0xc3, 2 + 0xa9});
   CHECK(tokens.offsets == Offsets{{0, 1}, {1, 3}, {1, 3}});

@@ -51,7 +51,7 @@ class Classifier {
   ~Classifier();
 
   /// Labels UTF-8 `text`, or the pair of `text` and `text_pair`. Texts longer than the model reads are truncated, and
-  /// the prediction says so. An empty text is a text: [CLS] [SEP].
+  /// the prediction says so. An empty text is a text: [CLS] [SEP], or a pad.
   ///
   /// @param probabilities  empty, or [num_classes], softmax(logits / temperature) in class order (regression: the
   /// value).

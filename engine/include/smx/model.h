@@ -61,10 +61,10 @@ struct ModelInfo {
   bool masked_padding;       ///< Else the reference's padding to max_seq_len.
   bool batch_routing_group;  ///< Else each text is a routing group of its own.
   bool has_tokenizer;
-  const char* tokenizer_kind;  ///< "wordpiece", "unigram" or "bpe"; "" without a tokenizer.
-  const char* weight_type;  ///< "f32" or "int8": the type of the dense products.
-  const char* routing;      ///< "experts_choose" or "tokens_choose"; "" without experts.
-  const char* router_type;  ///< "float32" or "bfloat16"; "" without experts.
+  const char* tokenizer_kind;  ///< "wordpiece", "unigram", "bpe" or "byte_bpe"; "" without a tokenizer.
+  const char* weight_type;     ///< "f32" or "int8": the type of the dense products.
+  const char* routing;         ///< "experts_choose" or "tokens_choose"; "" without experts.
+  const char* router_type;     ///< "float32" or "bfloat16"; "" without experts.
 };
 
 /// How much of the file Load checks beyond the metadata, which is always checked in full.

@@ -34,7 +34,7 @@ const char* KindName(const ModelData& data) {
     case TokenizerKind::kBpe:
       break;
   }
-  return "bpe";
+  return data.tokenizer_view.reading.rule == ReadingRule::kByteLevel ? "byte_bpe" : "bpe";
 }
 
 ModelInfo InfoOf(const ModelData& data) {

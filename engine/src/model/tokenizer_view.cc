@@ -50,6 +50,10 @@ ReadingView ViewReading(const schema::Reading& table) {
   view.charsmap = {ViewVector(table.charsmap()), ViewVector(table.charsmap_texts())};
   view.add_dummy_prefix = table.add_dummy_prefix();
   view.remove_extra_whitespaces = table.remove_extra_whitespaces();
+  if (table.rule() == schema::ReadingRule_BYTE_LEVEL) view.rule = ReadingRule::kByteLevel;
+  if (table.classes() != nullptr) {
+    view.classes = {ViewVector(table.classes()->block_index()), ViewVector(table.classes()->blocks())};
+  }
   return view;
 }
 
@@ -78,6 +82,7 @@ Status CheckTables(const schema::Tokenizer& tokenizer, const Log& log, Tokenizer
       *kind = TokenizerKind::kUnigram;
       break;
     case schema::TokenizerKind_BPE:
+    case schema::TokenizerKind_BYTE_BPE:
       *kind = TokenizerKind::kBpe;
       break;
     default:
@@ -87,9 +92,11 @@ Status CheckTables(const schema::Tokenizer& tokenizer, const Log& log, Tokenizer
   if (tokenizer.reading() == nullptr || tokenizer.segmentation() == nullptr) {
     return Fail(log, Status::kInvalidModel, "tokenizer: kind %s needs the tables reading and segmentation", name);
   }
-  if (tokenizer.reading()->rule() == schema::ReadingRule_SENTENCEPIECE) return Status::kOk;
-  return Fail(log, Status::kUnsupported, "tokenizer: reading rule %u is not built in this version",
-              tokenizer.reading()->rule());
+  const bool is_byte_level = tokenizer.kind() == schema::TokenizerKind_BYTE_BPE;
+  const auto rule = is_byte_level ? schema::ReadingRule_BYTE_LEVEL : schema::ReadingRule_SENTENCEPIECE;
+  if (tokenizer.reading()->rule() == rule) return Status::kOk;
+  return Fail(log, Status::kUnsupported, "tokenizer: reading rule %u for kind %s is not built in this version",
+              tokenizer.reading()->rule(), name);
 }
 
 }  // namespace

@@ -53,6 +53,20 @@ Status CheckCharsMap(const CharsMapView& map, const Log& log) {
   return Status::kOk;
 }
 
+Status CheckClasses(const ClassesView& view, const Log& log) {
+  if (view.block_index.size() != schema::kNumBlockIndexes || view.blocks.size() % schema::kCodePointsPerBlock != 0) {
+    return Fail(log, Status::kInvalidModel,
+                "tokenizer: classes: block_index [%zu], blocks [%zu], must be [%u], [n * %u]", view.block_index.size(),
+                view.blocks.size(), schema::kNumBlockIndexes, schema::kCodePointsPerBlock);
+  }
+  const size_t num_blocks = view.blocks.size() / schema::kCodePointsPerBlock;
+  for (const uint16_t block : view.block_index) {
+    if (block < num_blocks) continue;
+    return Fail(log, Status::kInvalidModel, "tokenizer: classes: block_index names block %u of %zu", block, num_blocks);
+  }
+  return Status::kOk;
+}
+
 Status CheckScores(const TokenizerView& view, const Log& log) {
   const SegmentationView& rules = view.segmentation;
   if (rules.scores.size() != view.num_pieces()) {
@@ -109,7 +123,10 @@ Status CheckByteIds(const TokenizerView& view, const Log& log) {
 
 }  // namespace
 
-Status CheckReading(const ReadingView& view, const Log& log) { return CheckCharsMap(view.charsmap, log); }
+Status CheckReading(const ReadingView& view, const Log& log) {
+  SMX_TRY(CheckCharsMap(view.charsmap, log));
+  return view.rule == ReadingRule::kSentencePiece ? Status::kOk : CheckClasses(view.classes, log);
+}
 
 Status CheckSegmentation(const TokenizerView& view, const Log& log) {
   if (view.longest_piece_bytes > schema::kMaxPieceBytes) {

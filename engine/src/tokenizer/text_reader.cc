@@ -7,7 +7,6 @@
 namespace smx {
 namespace {
 
-constexpr std::string_view kReplacementUtf8 = "\xef\xbf\xbd";
 constexpr std::string_view kSpaceSymbol = "\xe2\x96\x81";
 
 bool IsSpaceSymbol(const ReadCodePoint& c) {
@@ -25,6 +24,10 @@ void TakeCodePoint(std::string_view utf8, TokenOffset source, ReadCodePoint* out
 }  // namespace
 
 bool TextReader::Next(ReadCodePoint* out) {
+  return view_->reading.rule == ReadingRule::kByteLevel ? NextByte(out) : NextSentencePiece(out);
+}
+
+bool TextReader::NextSentencePiece(ReadCodePoint* out) {
   if (!NextMapped(out)) return false;
   if (!view_->reading.remove_extra_whitespaces || !IsSpaceSymbol(*out)) return true;
   if (spaces_to_keep_ > 0) {

@@ -23,6 +23,10 @@ struct ReadCodePoint {
 ///
 /// kSentencePiece, as SentencePiece's normalizer does: the longest key of the character map is replaced, a byte that is
 /// no UTF-8 is U+FFFD, a space U+2581. With remove_extra_whitespaces spaces at both ends go, and those behind another.
+///
+/// kByteLevel, as GPT-2 does: words are what its pattern finds one after the other,
+///   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+/// and each byte of them is read as its visible code point. Invalid UTF-8 counts as U+FFFD per maximal subpart.
 class TextReader {
  public:
   /// Offsets begin at `origin`, where `text` lies in the text that they are for.
@@ -33,11 +37,17 @@ class TextReader {
   bool Next(ReadCodePoint* out);
 
  private:
+  bool NextSentencePiece(ReadCodePoint* out);
   bool NextMapped(ReadCodePoint* out);
   bool Begin(ReadCodePoint* out);
   void MapPrefix();
   void SkipSpacesAfterSpace();
   bool SpacesGoOnToTheEnd();
+  bool NextByte(ReadCodePoint* out);
+  bool TakeCodePointOfWord(uint32_t code_point, size_t end);
+  uint8_t ClassAt(size_t position) const;
+  size_t ContractionLetters(size_t position) const;
+
   TokenOffset Source(size_t begin, size_t end) const {
     return {origin_ + static_cast<uint32_t>(begin), origin_ + static_cast<uint32_t>(end)};
   }
@@ -51,6 +61,12 @@ class TextReader {
   bool has_begun_ = false;
   bool after_space_ = false;
   size_t spaces_to_keep_ = 0;  // so many U+2581 are known not to be the last of the text
+
+  // kByteLevel: mapped_ holds the bytes left of a code point.
+  enum class ByteLevelWord : uint8_t { kNone, kLetters, kNumbers, kOthers, kSpaces, kOneSpace, kContraction };
+  ByteLevelWord word_ = ByteLevelWord::kNone;  // that the next code point may go on with
+  size_t contraction_letters_ = 0;             // that are left of it
+  bool is_invalid_ = false;                    // U+FFFD stands for what is no UTF-8
 };
 
 }  // namespace smx

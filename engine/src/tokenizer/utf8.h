@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace smx {
 
 inline constexpr uint32_t kReplacementCharacter = 0xfffd;
+inline constexpr std::string_view kReplacementUtf8 = "\xef\xbf\xbd";
 inline constexpr uint32_t kNumCodePoints = 0x110000;
 
 struct DecodedCodePoint {

@@ -18,7 +18,19 @@ struct SpecialTokenView {
 };
 
 enum class TokenizerKind : uint8_t { kWordPiece, kUnigram, kBpe };
-enum class ReadingRule : uint8_t { kSentencePiece };
+enum class ReadingRule : uint8_t { kSentencePiece, kByteLevel };
+
+/// schema::CodePointClasses.
+struct ClassesView {
+  Span<const uint16_t> block_index;
+  Span<const uint8_t> blocks;
+
+  /// Of a Unicode scalar value.
+  uint8_t ClassOf(uint32_t code_point) const {
+    const size_t block = block_index[code_point / schema::kCodePointsPerBlock];
+    return blocks[schema::kCodePointsPerBlock * block + code_point % schema::kCodePointsPerBlock];
+  }
+};
 
 /// schema::Reading: how a text is read before pieces are looked for in it.
 struct ReadingView {
@@ -26,6 +38,7 @@ struct ReadingView {
   CharsMapView charsmap;
   bool add_dummy_prefix = false;
   bool remove_extra_whitespaces = false;
+  ClassesView classes;  // kByteLevel
 };
 
 /// schema::Segmentation: how pieces are chosen. Scores are there for kUnigram, ranks and left_bytes for kBpe.

@@ -1,16 +1,19 @@
 """Cuts genuine tokenizers to a few thousand pieces and writes the ids that their libraries give.
 
-    python3 make_pieces.py FOLDER    with mistral_v1_bpe.model in it (SOURCE.md says from where)
+    python3 make_pieces.py FOLDER    with mistral_v1_bpe.model and gpt2_bpe_tokenizer.json in it (see SOURCE.md)
 
-Writes bpe_small.model and NAME_ids.jsonl; needs `sentencepiece` 0.2.3. The texts are those of minilm_wordpiece_hf.jsonl,
+Writes bpe_small.model, byte_bpe_small_tokenizer.json and NAME_ids.jsonl; needs `sentencepiece` 0.2.3 and `tokenizers`
+0.23.3. The texts are those of minilm_wordpiece_hf.jsonl,
 of each language of the Declaration of Human Rights every eighth, and the bytes of
-minilm_wordpiece_hf_invalid_utf8.jsonl; {"line": n} says which, {"invalid": n} the same of the latter.
+minilm_wordpiece_hf_invalid_utf8.jsonl; {"line": n} says which, {"invalid": n} the same of the latter. `tokenizers`
+takes text only: it is given that file's decoded_text. Prints how `tokenizers` classes code points, for byte_level_test.cc.
 """
 import json
 import sys
 
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
+from tokenizers import Tokenizer, pre_tokenizers
 
 
 def lines(name):
@@ -34,10 +37,10 @@ def write_ids(name, texts, encode):
             file.write(json.dumps({**which, "ids": encode(text)}, separators=(",", ":")) + "\n")
 
 
-def raw_texts():
+def raw_texts(invalid):
     yield from chosen_texts()
     for i, line in enumerate(lines("minilm_wordpiece_hf_invalid_utf8.jsonl")):
-        yield {"invalid": i}, bytes.fromhex(line["bytes_hex"])
+        yield {"invalid": i}, invalid(line)
 
 
 def cut_bpe(path):
@@ -60,11 +63,48 @@ def cut_bpe(path):
         file.write(model.SerializeToString())
 
 
+def cut_byte_bpe(path):
+    with open(path) as file:
+        root = json.load(file)
+    model = root["model"]
+    model["merges"] = model["merges"][:3000]
+    kept = list(model["vocab"])[: 256 + len(model["merges"])] + ["<|endoftext|>"]
+    model["vocab"] = {piece: i for i, piece in enumerate(kept)}
+    root["added_tokens"][0]["id"] = len(kept) - 1
+    root["truncation"] = None
+    with open("byte_bpe_small_tokenizer.json", "w") as file:
+        json.dump(root, file, separators=(",", ":"))
+
+
+def print_classes():
+    """Other, letter, number, space: by whether the code point is one word with its like on both sides."""
+    words = pre_tokenizers.ByteLevel(add_prefix_space=False).pre_tokenize_str
+
+    def class_of(character):
+        for kind, like in ((1, "a"), (2, "1"), (0, "!")):
+            if len(words(like + character + like)) == 1:
+                return kind
+        return 3
+
+    counts, fnv = [0] * 4, 2166136261
+    for code_point in range(0x110000):
+        kind = 0
+        if not 0xD800 <= code_point < 0xE000:
+            kind = class_of(chr(code_point))
+        counts[kind] += 1
+        fnv = ((fnv ^ kind) * 16777619) & 0xFFFFFFFF
+    print(counts, fnv)
+
+
 def main():
     cut_bpe(sys.argv[1] + "/mistral_v1_bpe.model")
+    cut_byte_bpe(sys.argv[1] + "/gpt2_bpe_tokenizer.json")
     for name in ("spm_test_unigram_1000", "bpe_small"):
         encode = sentencepiece.SentencePieceProcessor(model_file=name + ".model").encode
-        write_ids(name, raw_texts(), encode)
+        write_ids(name, raw_texts(lambda line: bytes.fromhex(line["bytes_hex"])), encode)
+    tokenizer = Tokenizer.from_file("byte_bpe_small_tokenizer.json")
+    write_ids("byte_bpe_small", raw_texts(lambda line: line["decoded_text"]), lambda text: tokenizer.encode(text).ids)
+    print_classes()
 
 
 if __name__ == "__main__":

@@ -81,8 +81,13 @@ Offset<flatbuffers::Vector<T>> VectorOrNone(FlatBufferBuilder& builder, const st
 Offset<schema::Reading> WriteReading(FlatBufferBuilder& builder, const CompiledReading& reading) {
   const auto charsmap = VectorOrNone(builder, reading.charsmap);
   const auto texts = VectorOrNone(builder, reading.charsmap_texts);
+  Offset<schema::CodePointClasses> classes;
+  if (!reading.classes.blocks.empty()) {
+    const auto block_index = builder.CreateVector(reading.classes.block_index);
+    classes = schema::CreateCodePointClasses(builder, block_index, builder.CreateVector(reading.classes.blocks));
+  }
   return schema::CreateReading(builder, reading.rule, charsmap, texts, reading.add_dummy_prefix,
-                               reading.remove_extra_whitespaces);
+                               reading.remove_extra_whitespaces, classes);
 }
 
 Offset<schema::Segmentation> WriteSegmentation(FlatBufferBuilder& builder, const CompiledSegmentation& rules) {

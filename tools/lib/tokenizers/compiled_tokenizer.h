@@ -11,6 +11,12 @@
 
 namespace smx::tools {
 
+/// schema::CodePointClasses.
+struct CompiledClasses {
+  std::vector<uint16_t> block_index;
+  std::vector<uint8_t> blocks;
+};
+
 /// schema::Reading.
 struct CompiledReading {
   schema::ReadingRule rule = schema::ReadingRule_SENTENCEPIECE;
@@ -18,6 +24,7 @@ struct CompiledReading {
   std::vector<uint8_t> charsmap_texts;
   bool add_dummy_prefix = false;
   bool remove_extra_whitespaces = false;
+  CompiledClasses classes;
 };
 
 /// schema::Segmentation.

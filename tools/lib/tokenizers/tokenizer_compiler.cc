@@ -105,7 +105,7 @@ CompiledTokenizer CompileLines(const std::string& path, std::string_view content
 CompiledTokenizer CompileJson(const std::string& path, const std::string& content) {
   TokenizerSwitches switches;
   CompiledTokenizer tokenizer = CompileJsonPieces(path, content, &switches);
-  AddNormalization(switches, &tokenizer);
+  if (tokenizer.kind == schema::TokenizerKind_WORDPIECE) AddNormalization(switches, &tokenizer);
   return tokenizer;
 }
 

@@ -26,8 +26,9 @@ CompiledTokenizer CompileVocabTxt(const std::string& path, const TokenizerSwitch
 /// The same from the file's content and without what the switches decide, the normalization, which stays empty.
 CompiledTokenizer CompilePieces(const std::string& path, std::string_view content);
 
-/// A tokenizer.json of Hugging Face: BertNormalizer, BertPreTokenizer, WordPiece, BertProcessing or what equals it as
-/// TemplateProcessing. Error(kUnsupported) names any other part; truncation, padding and decoder are ignored.
+/// A tokenizer.json of Hugging Face: WordPiece with BertNormalizer and BertPreTokenizer; or BPE with ByteLevel, as
+/// GPT-2 has it. Around them BertProcessing, or a TemplateProcessing of at most [CLS] A [SEP] B [SEP].
+/// Error(kUnsupported) names any other part; truncation, padding and decoder are ignored.
 CompiledTokenizer CompileTokenizerJson(const std::string& path);
 
 /// By content: a JSON object, a SentencePiece model or the lines of a vocabulary. `switches` are for the last only.

@@ -81,6 +81,28 @@ utf8proc_category_t CategoryOf(char32_t code_point) {
   return utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
 }
 
+// L and N in Unicode 16, which utf8proc 2.8 does not know; and since Unicode 17.
+constexpr Range kNewLetter[] = {
+    {0x1c89, 0x1c8a},   {0xa7cb, 0xa7cd},   {0xa7da, 0xa7dc},   {0x105c0, 0x105f3}, {0x10d4a, 0x10d65},
+    {0x10d6f, 0x10d85}, {0x10ec2, 0x10ec4}, {0x1123f, 0x11240}, {0x11380, 0x11389}, {0x1138b, 0x1138b},
+    {0x1138e, 0x1138e}, {0x11390, 0x113b5}, {0x113b7, 0x113b7}, {0x113d1, 0x113d1}, {0x113d3, 0x113d3},
+    {0x11bc0, 0x11be0}, {0x11f02, 0x11f02}, {0x11f04, 0x11f10}, {0x11f12, 0x11f33}, {0x1342f, 0x1342f},
+    {0x13441, 0x13446}, {0x13460, 0x143fa}, {0x16100, 0x1611d}, {0x16d40, 0x16d6c}, {0x18cff, 0x18cff},
+    {0x1b132, 0x1b132}, {0x1b155, 0x1b155}, {0x1df25, 0x1df2a}, {0x1e030, 0x1e06d}, {0x1e4d0, 0x1e4eb},
+    {0x1e5d0, 0x1e5ed}, {0x1e5f0, 0x1e5f0}, {0x2b739, 0x2b739}, {0x2ebf0, 0x2ee5d}, {0x31350, 0x323af}};
+constexpr Range kNotLetter[] = {{0x558, 0x558},     {0x58b, 0x58c},     {0x88f, 0x88f},     {0xc5c, 0xc5c},
+                                {0xcdc, 0xcdc},     {0x208f, 0x208f},   {0x209d, 0x209f},   {0xa7ce, 0xa7cf},
+                                {0xa7d2, 0xa7d2},   {0xa7d4, 0xa7d4},   {0xa7dd, 0xa7f1},   {0xab6c, 0xab6d},
+                                {0x107bb, 0x107bf}, {0x10940, 0x10959}, {0x10ec5, 0x10eee}, {0x11b0a, 0x11b0a},
+                                {0x11db0, 0x11df1}, {0x16ea0, 0x16ed3}, {0x16ff2, 0x16ff3}, {0x187f8, 0x187ff},
+                                {0x18cd6, 0x18cda}, {0x18d09, 0x191d2}, {0x1b123, 0x1b128}, {0x1b168, 0x1b168},
+                                {0x1d6a6, 0x1d6a6}, {0x1df1f, 0x1df24}, {0x1df2b, 0x1dfff}, {0x1e6c0, 0x1e6ff},
+                                {0x2b73a, 0x2b73f}, {0x2b81e, 0x2b81e}, {0x2cea2, 0x2cead}, {0x323b0, 0x3fc3f}};
+constexpr Range kNewNumber[] = {{0x10d40, 0x10d49}, {0x116d0, 0x116e3}, {0x11bf0, 0x11bf9}, {0x11f50, 0x11f59},
+                                {0x16130, 0x16139}, {0x16d70, 0x16d79}, {0x1ccf0, 0x1ccf9}, {0x1d2c0, 0x1d2d3},
+                                {0x1e4f0, 0x1e4f9}, {0x1e5f1, 0x1e5fa}};
+constexpr Range kNotNumber[] = {{0x11de0, 0x11de9}, {0x1246f, 0x1246f}, {0x12475, 0x12686}, {0x16ff4, 0x16ff6}};
+
 }  // namespace
 
 bool IsWhitespace(char32_t code_point) { return IsIn(kWhitespace, code_point); }
@@ -119,6 +141,30 @@ bool IsPunctuation(char32_t code_point) {
 bool IsNonspacingMark(char32_t code_point) {
   if (IsIn(kStillNonspacingMark, code_point)) return true;
   return CategoryOf(code_point) == UTF8PROC_CATEGORY_MN && !IsIn(kNotNonspacingMark, code_point);
+}
+
+bool IsLetter(char32_t code_point) {
+  switch (CategoryOf(code_point)) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+      return !IsIn(kNotLetter, code_point);
+    default:
+      return IsIn(kNewLetter, code_point);
+  }
+}
+
+bool IsNumber(char32_t code_point) {
+  switch (CategoryOf(code_point)) {
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_NO:
+      return !IsIn(kNotNumber, code_point);
+    default:
+      return IsIn(kNewNumber, code_point);
+  }
 }
 
 uint8_t CombiningClass(char32_t code_point) {

@@ -7,8 +7,8 @@
 namespace smx::tools {
 
 // Character properties as Hugging Face's library `tokenizers` 0.23 sees them, which most WordPiece models were trained
-// or are served with. That library takes them from several Unicode versions (8, 12 and 17); these functions take them
-// from utf8proc and correct the differences, so that every utf8proc from 2.8 on gives the same tables.
+// or are served with. That library takes them from several Unicode versions (8, 12, 16 and 17); these functions take
+// them from utf8proc and correct the differences, so that every utf8proc from 2.8 on gives the same tables.
 
 /// White_Space of Unicode.
 bool IsWhitespace(char32_t code_point);
@@ -24,6 +24,10 @@ bool IsPunctuation(char32_t code_point);
 
 /// General category Mn.
 bool IsNonspacingMark(char32_t code_point);
+
+/// General categories L and N of Unicode 16, as regular expressions of the library see them.
+bool IsLetter(char32_t code_point);
+bool IsNumber(char32_t code_point);
 
 /// Canonical_Combining_Class.
 uint8_t CombiningClass(char32_t code_point);
