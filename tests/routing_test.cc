@@ -35,14 +35,14 @@ TokenInput TextOf(const TokenInput& all, size_t text) {
   return {1, cut(all.token_ids), cut(all.type_ids)};
 }
 
-/// pooled and logits of a text of several.
+/// pooled, logits and cls of a text of several.
 Answer AnswerOf(const Answer& all, size_t text, size_t texts) {
   const auto cut = [&](const std::vector<float>& values) {
     const auto size = static_cast<std::ptrdiff_t>(values.size() / texts);
     const auto begin = values.begin() + static_cast<std::ptrdiff_t>(text) * size;
     return std::vector<float>(begin, begin + size);
   };
-  return {{}, cut(all.pooled), cut(all.logits)};
+  return {{}, {}, cut(all.pooled), cut(all.logits), cut(all.cls)};
 }
 
 /// Random models with experts and reference padding, and three texts for each.

@@ -120,7 +120,8 @@ TEST_CASE("circulant, Toeplitz: float32 by every way as defined, for every short
       const ModelContent content = ModelOfMixing(length + d_model, KindOf(length * 12 + d_model), length, d_model);
       TokenInput input;
       input.token_ids.assign(length, static_cast<int32_t>(content.config.pad_id == 0 ? 1 : 0));
-      CheckDefinition(content, WeightsType::kF32, input, 2e-6);
+      // Wider than above: of few terms it happens that all outputs are small differences of large ones.
+      CheckDefinition(content, WeightsType::kF32, input, 1e-5);
     }
   }
 }

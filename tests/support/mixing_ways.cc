@@ -31,6 +31,7 @@ tools::ModelContent ModelOfMixing(uint64_t seed, schema::MixingKind mixing, uint
   if (d_model != 0) {
     config.d_model = d_model;
     config.num_heads = 1;
+    config.has_hidden_mapping = true;
   }
   return RandomWeights(config, &random);
 }

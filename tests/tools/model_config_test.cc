@@ -61,7 +61,7 @@ TEST_CASE("config: task and is_regression say the same, or one of them is not th
 }
 
 TEST_CASE("config: the kind of gelu, the layer norm's epsilon, and the hidden mapping") {
-  const ModelConfig usual = Parsed({});
+  const ModelConfig usual = Parsed(json::object());
   CHECK(usual.activation == smx::schema::Activation_GELU_TANH);
   CHECK(usual.layer_norm_epsilon == 1e-12);
   CHECK(usual.has_hidden_mapping);

@@ -22,7 +22,9 @@ const json& JsonReader::Required(const char* key) {
 
 uint32_t JsonReader::Count(const char* key, uint32_t least) {
   const json& value = Required(key);
-  if (value.is_number_unsigned() && value.get<uint64_t>() >= least && value.get<uint64_t>() < UINT32_MAX) {
+  const bool is_negative = value.is_number_integer() && !value.is_number_unsigned() && value.get<int64_t>() < 0;
+  if (value.is_number_integer() && !is_negative && value.get<uint64_t>() >= least &&
+      value.get<uint64_t>() < UINT32_MAX) {
     return value.get<uint32_t>();
   }
   Fail(key, "must be a whole number of at least " + std::to_string(least));

@@ -114,10 +114,12 @@ std::optional<int64_t> FlaxParser::ParseStep() {
 void FlaxParser::ParseParams(const std::string& prefix, size_t depth) {
   const MsgpackHead head = in_.Next();
   FlaxArray array;
-  if (head.kind == MsgpackKind::kMap && depth < kMaxDepth) {
+  if (depth == 0 && head.kind != MsgpackKind::kMap) {
+    in_.Fail(head.offset, std::string("is ") + NameOf(head.kind) + ", must be a map");
+  } else if (head.kind == MsgpackKind::kMap && depth < kMaxDepth) {
     for (uint64_t i = 0; i < head.size; ++i) {
       const std::string key = ParseKey(prefix);
-      if (i == 0 && key == kChunkedMark) {
+      if (i == 0 && depth > 0 && key == kChunkedMark) {
         array = ParseChunked(prefix, head);
         break;
       }
