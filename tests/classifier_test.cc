@@ -133,6 +133,23 @@ TEST_CASE("classifier: logits that round to one probability still have a largest
   CHECK(answer.prediction.probability == answer.probabilities[1]);
 }
 
+TEST_CASE("classifier: of several labels each has the sigmoid of its logit by the temperature") {
+  ModelContent content = WithLogits({0.75f, -1.5f, 3e38f}, 0.5);
+  content.config.task = smx::schema::TaskKind_MULTI_LABEL;
+  Answer answer = Classify(*MemoryModel(content, WeightsType::kInt8));
+  CHECK(answer.probabilities[0] == doctest::Approx(1 / (1 + std::exp(-1.5))));
+  CHECK(answer.probabilities[1] == doctest::Approx(1 / (1 + std::exp(3.0))));
+  CHECK(answer.probabilities[2] == 1);
+  CHECK(answer.prediction.class_index == 2);
+  CHECK(answer.prediction.probability == 1);
+  content = WithLogits({-3e38f, -1.0f, -1.0f}, 0.01);
+  content.config.task = smx::schema::TaskKind_MULTI_LABEL;
+  answer = Classify(*MemoryModel(content, WeightsType::kInt8));
+  CHECK(answer.probabilities[0] == 0);
+  CHECK(answer.prediction.class_index == 1);
+  CHECK(answer.prediction.probability == answer.probabilities[1]);
+}
+
 TEST_CASE("classifier: of equal logits the first is the label") {
   CHECK(Classify(*MemoryModel(WithLogits({0.0f, 2.0f, 2.0f}, 1), WeightsType::kInt8)).prediction.class_index == 1);
 }

@@ -25,6 +25,7 @@ namespace {
 /// The tiny model with a tokenizer, without the head and pooler that it has.
 ModelContent WithoutHead() {
   ModelContent content = smx::tests::TinyLinear();
+  content.config.task = smx::schema::TaskKind_EMBEDDING;
   content.config.num_classes = 0;
   content.config.labels.clear();
   content.config.temperature = 1;

@@ -13,7 +13,7 @@ using internal::TextEncoder;
 namespace {
 
 Status CheckHead(const Model& model, const Options& options) {
-  if (model.info().num_classes != 0) return Status::kOk;
+  if (model.info().task != Task::kEmbedding) return Status::kOk;
   return Fail(options.log, Status::kUnsupported,
               "model: has no classification head, so it gives no labels but embeddings: see Embedder, or `smx embed`");
 }
@@ -27,6 +27,17 @@ void Softmax(float temperature, Span<float> x) {
     sum += value;
   }
   for (float& value : x) value /= sum;
+}
+
+/// In place: sigmoid(x / temperature).
+void Sigmoid(float temperature, Span<float> x) {
+  for (float& value : x) value = 1.0f / (1.0f + std::exp(-value / temperature));
+}
+
+void LogitsToProbabilities(const ModelInfo& info, Span<float> x) {
+  const float temperature = static_cast<float>(info.temperature);
+  if (info.task == Task::kClassification) Softmax(temperature, x);
+  if (info.task == Task::kMultiLabel) Sigmoid(temperature, x);
 }
 
 }  // namespace
@@ -49,7 +60,6 @@ Result<Classifier> Classifier::Create(const Model& model, const Options& options
 
 Status Classifier::Classify(std::string_view text, std::string_view text_pair, const TokenizeOptions& options,
                             Span<float> probabilities, Prediction* prediction) {
-  const ModelInfo& info = state_->model().info();
   const Span<float> logits = state_->values();
   if (!probabilities.empty() && probabilities.size() != logits.size()) {
     return Fail(state_->log(), Status::kInvalidArgument, "probabilities: room for %zu, the model has %zu classes",
@@ -57,9 +67,9 @@ Status Classifier::Classify(std::string_view text, std::string_view text_pair, c
   }
   TokenizeResult tokens = {};
   SMX_TRY(state_->Run(text, text_pair, options, {{}, {}, logits}, &tokens));
-  // Before softmax, which may round close logits to one probability.
+  // Before they are probabilities, to which close logits may be rounded alike.
   const float* best = std::max_element(logits.begin(), logits.end());
-  if (!info.is_regression) Softmax(static_cast<float>(info.temperature), logits);
+  LogitsToProbabilities(state_->model().info(), logits);
   std::copy_n(logits.data(), probabilities.size(), probabilities.data());
   prediction->class_index = static_cast<size_t>(best - logits.begin());
   prediction->label = state_->model().label(prediction->class_index);

@@ -108,8 +108,10 @@ void RunClassifier(const Model& model, const Choice& choice) {
           "a text is labelled, or the model gives no numbers");
   if (status != Status::kOk) return;
   Require(prediction.class_index < model.info().num_classes, "by a class");
-  const bool is_probability = prediction.probability > 0 && prediction.probability <= 1;
-  Require(is_probability || model.info().is_regression, "with a probability, which the temperature keeps one");
+  const Task task = model.info().task;
+  const bool is_positive = prediction.probability > 0 || (task == Task::kMultiLabel && prediction.probability == 0);
+  Require((is_positive && prediction.probability <= 1) || task == Task::kRegression,
+          "with a probability, which the temperature keeps one");
   const Status pair_status = classifier->Classify("ab", "c", {}, {}, &prediction);
   Require(pair_status == Status::kOk || pair_status == Status::kInvalidModel, "a pair too");
 }

@@ -40,12 +40,14 @@ Loaded LoadChanged(const std::string& name, Change change) {
 }  // namespace
 
 TEST_CASE("model file: a model of embeddings has no classes, and only it may lack a pooler") {
-  const ModelBytes with_classes = Changed("linear", [](ModelContent* c) { c->config.is_regression = true; });
+  const ModelBytes with_classes =
+      Changed("linear", [](ModelContent* c) { c->config.task = schema::TaskKind_REGRESSION; });
   with_classes.Set(*with_classes.model().config(), schema::Config::VT_TASK, schema::TaskKind_EMBEDDING);
   CheckLoads(with_classes.LoadRehashed(), Status::kInvalidModel, "EMBEDDING with 3 classes");
   CheckLoads(LoadChanged("linear", [](ModelContent* c) { c->config.has_pooler = false; }), Status::kInvalidModel,
              "CLASSIFICATION without a pooler");
   const auto without_head = [](ModelContent* c) {
+    c->config.task = schema::TaskKind_EMBEDDING;
     c->config.num_classes = 0;
     c->config.labels.clear();
   };

@@ -322,9 +322,8 @@ TEST_CASE("model file: what is not built is unsupported, by its name") {
 }
 
 TEST_CASE("model file: tasks that are not built are unsupported, by their names") {
-  const ModelBytes tasks = Changed("linear", [](ModelContent* c) { c->config.is_regression = true; });
-  for (const auto task :
-       {schema::TaskKind_MULTI_LABEL, schema::TaskKind_TOKEN_LABELS, schema::TaskKind_MASKED_TOKENS}) {
+  const ModelBytes tasks = Changed("linear", [](ModelContent* c) { c->config.task = schema::TaskKind_REGRESSION; });
+  for (const auto task : {schema::TaskKind_TOKEN_LABELS, schema::TaskKind_MASKED_TOKENS}) {
     tasks.Set(*tasks.model().config(), schema::Config::VT_TASK, task);
     CheckLoads(tasks.LoadRehashed(), Status::kUnsupported, schema::EnumNameTaskKind(task));
   }

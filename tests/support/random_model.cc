@@ -229,7 +229,7 @@ void AddVariants(Random* random, ModelConfig* c) {
   }
   if (!random->Percent(20)) return;
   c->num_classes = 0;
-  c->is_regression = false;
+  c->task = schema::TaskKind_EMBEDDING;
   c->has_pooler = random->Percent(50);
 }
 
@@ -247,8 +247,9 @@ ModelConfig RandomModelConfig(Random* random) {
   c.vocab_size = static_cast<uint32_t>(random->Between(2, 30));
   c.type_vocab_size = static_cast<uint32_t>(random->Between(1, 4));
   c.pad_id = static_cast<uint32_t>(random->Percent(60) ? 0 : random->Between(0, c.vocab_size - 1));
-  c.is_regression = random->Percent(20);
-  c.num_classes = c.is_regression ? 1 : static_cast<uint32_t>(random->Between(1, 9));
+  const bool is_regression = random->Percent(20);
+  c.num_classes = is_regression ? 1 : static_cast<uint32_t>(random->Between(1, 9));
+  if (is_regression) c.task = schema::TaskKind_REGRESSION;
   c.padding = random->Percent(30) ? schema::Padding_MASKED : schema::Padding_REFERENCE;
   const size_t num_layers = random->Between(1, 6);
   const std::vector<bool> attention = RandomLayout(num_layers, random);

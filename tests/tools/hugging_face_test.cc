@@ -249,7 +249,7 @@ TEST_CASE("hugging face: what is another function is refused by its name") {
   CheckKeyRefused("is_decoder", true, 4, {"not built"});
   CheckKeyRefused("add_cross_attention", true, 4, {"not built"});
   CheckKeyRefused("pruned_heads", {{"0", {1}}}, 4, {"not built"});
-  CheckKeyRefused("problem_type", "multi_label_classification", 4, {"not built"});
+  CheckKeyRefused("problem_type", "ranking", 3, {"ranking"});
   CheckKeyRefused("problem_type", "regression", 4, {"not built"});
   CheckKeyRefused("architectures", {"BertForMultipleChoice"}, 4, {"BertForMultipleChoice"});
   BertFolder tokens;

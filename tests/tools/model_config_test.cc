@@ -13,6 +13,8 @@ using smx::tools::ExitCode;
 using smx::tools::ModelConfig;
 using smx::tools::ParseModelConfig;
 
+namespace schema = smx::schema;
+
 namespace {
 
 ModelConfig Parsed(const json& keys) {
@@ -40,7 +42,7 @@ TEST_CASE("config: a model of embeddings has no classes, and maybe no pooler") {
     const ModelConfig config = Parsed({{"task", "embedding"}, {"n_classes", n_classes}, {"pooler", false}});
     CHECK(config.num_classes == 0);
     CHECK(!config.has_pooler);
-    CHECK(!config.is_regression);
+    CHECK(config.task == schema::TaskKind_EMBEDDING);
   }
   CHECK(Parsed({{"task", "embedding"}, {"n_classes", 0}}).has_pooler);
   CheckFails({{"task", "embedding"}}, "n_classes is 3");
@@ -52,12 +54,37 @@ TEST_CASE("config: a model of embeddings has no classes, and maybe no pooler") {
 
 TEST_CASE("config: task and is_regression say the same, or one of them is not there") {
   CHECK(Parsed({{"task", "classification"}}).num_classes == 3);
-  CHECK(Parsed({{"task", "regression"}, {"n_classes", 1}, {"is_regression", nullptr}}).is_regression);
-  CHECK(Parsed({{"is_regression", true}, {"n_classes", 1}}).is_regression);
+  CHECK(Parsed({{"task", "regression"}, {"n_classes", 1}, {"is_regression", nullptr}}).task ==
+        schema::TaskKind_REGRESSION);
+  CHECK(Parsed({{"is_regression", true}, {"n_classes", 1}}).task == schema::TaskKind_REGRESSION);
   CheckFails({{"task", "regression"}, {"n_classes", 1}, {"is_regression", false}}, "is_regression is false");
   CheckFails({{"task", "embedding"}, {"n_classes", 0}, {"is_regression", true}}, "is_regression is true");
   CheckFails({{"task", "regression"}, {"is_regression", nullptr}}, "n_classes is 3");
   CheckFails({{"task", "sorting"}}, "task is \"sorting\"");
+}
+
+TEST_CASE("config: problem_type is Hugging Face's word for what a classifier's logits mean") {
+  const auto task_of = [](const json& changes) { return Parsed(changes).task; };
+  CHECK(task_of({{"problem_type", "single_label_classification"}}) == schema::TaskKind_CLASSIFICATION);
+  CHECK(task_of({{"problem_type", nullptr}}) == schema::TaskKind_CLASSIFICATION);
+  CHECK(task_of({{"problem_type", "multi_label_classification"}}) == schema::TaskKind_MULTI_LABEL);
+  CHECK(task_of({{"problem_type", "multi_label_classification"}, {"task", "classification"}, {"temperature", 2}}) ==
+        schema::TaskKind_MULTI_LABEL);
+  CHECK(task_of({{"problem_type", "regression"}, {"n_classes", 1}, {"is_regression", nullptr}}) ==
+        schema::TaskKind_REGRESSION);
+  CheckFails({{"problem_type", "ranking"}}, "problem_type is \"ranking\"");
+  CheckFails({{"problem_type", "multi_label_classification"}, {"is_regression", true}, {"n_classes", 1}},
+             "problem_type is \"multi_label_classification\"");
+  CheckFails({{"problem_type", "regression"}, {"is_regression", nullptr}, {"task", "classification"}},
+             "problem_type is \"regression\"");
+  CheckFails({{"problem_type", "multi_label_classification"}, {"task", "embedding"}, {"n_classes", 0}},
+             "problem_type is \"multi_label_classification\"");
+}
+
+TEST_CASE("config: no label of a multi-label model holds the separator of labels") {
+  const json labels = {"a", "b|c", "d"};
+  CHECK(Parsed({{"labels", labels}}).labels.size() == 3);
+  CheckFails({{"labels", labels}, {"problem_type", "multi_label_classification"}}, "\"b|c\" holds a |");
 }
 
 TEST_CASE("config: the kind of gelu, the layer norm's epsilon, and the hidden mapping") {

@@ -33,23 +33,27 @@ struct Timing {
   size_t truncated = 0;
 };
 
-/// Runs every text through one Classifier and hands each prediction to `use`.
+using UseFn = std::function<void(size_t, const Prediction&, const std::vector<float>&)>;
+
+/// Runs every text through one Classifier and hands each prediction to `use`, with all probabilities.
 Timing ClassifyAll(const Model& model, const std::string& model_name, const std::vector<LabelledText>& texts,
-                   const EvaluateOptions& options, const std::function<void(size_t, const Prediction&)>& use) {
+                   const EvaluateOptions& options, const UseFn& use) {
   Options engine_options;
   engine_options.num_threads = options.num_threads;
   WithArena<Classifier> classifier(model, engine_options, model_name);
+  std::vector<float> probabilities(model.info().num_classes);
   Timing timing;
   int64_t microseconds = 0;
   for (size_t i = 0; i < texts.size(); ++i) {
     const std::string_view pair = options.has_pairs ? std::string_view{texts[i].text_pair} : std::string_view();
     Prediction prediction;
     const int64_t start = NowMicroseconds();
-    const Status status = classifier->Classify(texts[i].text, pair, {}, {}, &prediction);
+    const Status status =
+        classifier->Classify(texts[i].text, pair, {}, {probabilities.data(), probabilities.size()}, &prediction);
     microseconds += NowMicroseconds() - start;
     classifier.Check(status);
     timing.truncated += prediction.truncated;
-    use(i, prediction);
+    use(i, prediction, probabilities);
     if (options.progress) options.progress(i + 1, texts.size());
   }
   timing.milliseconds_per_text = static_cast<double>(microseconds) / 1000.0 / static_cast<double>(texts.size());
@@ -88,12 +92,23 @@ std::vector<double> RanksOf(const std::vector<double>& values) {
   return ranks;
 }
 
+/// Of one class, or of all together.
+struct Counts {
+  size_t right = 0;      // predicted, and a label
+  size_t predicted = 0;  // right or not
+  size_t labelled = 0;   // found or not
+
+  size_t all() const { return predicted + labelled; }
+  double f1() const { return all() == 0 ? 0 : 2.0 * static_cast<double>(right) / static_cast<double>(all()); }
+};
+
 }  // namespace
 
 Evaluation Evaluate(const Model& model, const std::string& model_name, const std::vector<LabelledText>& texts,
                     const std::string& texts_name, const EvaluateOptions& options) {
-  if (model.info().is_regression) {
-    throw Error(ExitCode::kUnsupported, model_name + ": a regression model; accuracy is for classes");
+  if (model.info().task != Task::kClassification && model.info().task != Task::kEmbedding) {
+    throw Error(ExitCode::kUnsupported,
+                model_name + ": of task " + TaskName(model.info().task) + "; accuracy is for classification");
   }
   if (model.info().num_classes == 0) {
     throw Error(ExitCode::kUnsupported, model_name + ": has no classification head, so there is nothing to evaluate");
@@ -107,15 +122,54 @@ Evaluation Evaluate(const Model& model, const std::string& model_name, const std
   Evaluation result;
   result.count = texts.size();
   result.confusion.assign(labels.size(), std::vector<size_t>(labels.size()));
-  const Timing timing = ClassifyAll(model, model_name, texts, options, [&](size_t i, const Prediction& prediction) {
-    const bool is_right = prediction.class_index == expected[i];
-    result.correct += is_right;
-    ++result.confusion[expected[i]][prediction.class_index];
-    result.answers.push_back({prediction.probability, is_right});
-  });
+  const Timing timing =
+      ClassifyAll(model, model_name, texts, options, [&](size_t i, const Prediction& prediction, const auto&) {
+        const bool is_right = prediction.class_index == expected[i];
+        result.correct += is_right;
+        ++result.confusion[expected[i]][prediction.class_index];
+        result.answers.push_back({prediction.probability, is_right});
+      });
   result.truncated = timing.truncated;
   result.milliseconds_per_text = timing.milliseconds_per_text;
   result.macro_f1 = MacroF1(result.confusion);
+  return result;
+}
+
+MultiLabelEvaluation EvaluateMultiLabel(const Model& model, const std::string& model_name,
+                                        const std::vector<LabelledText>& texts, const std::string& texts_name,
+                                        const EvaluateOptions& options) {
+  const std::vector<std::string> labels = LabelNames(model);
+  std::vector<std::vector<bool>> expected;
+  for (const LabelledText& text : texts) {
+    expected.push_back(ClassesOf(text.label, labels, texts_name + ": line " + std::to_string(text.line)));
+  }
+  MultiLabelEvaluation result;
+  result.count = texts.size();
+  std::vector<Counts> of_class(labels.size());
+  const auto count = [&](size_t i, const Prediction&, const std::vector<float>& probabilities) {
+    bool is_exact = true;
+    for (size_t c = 0; c < labels.size(); ++c) {
+      const bool is_label = expected[i][c];
+      const bool is_predicted = probabilities[c] >= options.threshold;
+      of_class[c].right += is_label && is_predicted;
+      of_class[c].predicted += is_predicted;
+      of_class[c].labelled += is_label;
+      is_exact &= is_label == is_predicted;
+    }
+    result.exact += is_exact;
+  };
+  const Timing timing = ClassifyAll(model, model_name, texts, options, count);
+  result.truncated = timing.truncated;
+  result.milliseconds_per_text = timing.milliseconds_per_text;
+  Counts all;
+  size_t num_seen = 0;
+  for (const Counts& counts : of_class) {
+    all = {all.right + counts.right, all.predicted + counts.predicted, all.labelled + counts.labelled};
+    num_seen += counts.all() != 0;
+    result.macro_f1 += counts.f1();
+  }
+  if (num_seen != 0) result.macro_f1 /= static_cast<double>(num_seen);
+  result.micro_f1 = all.f1();
   return result;
 }
 
@@ -128,12 +182,13 @@ RegressionEvaluation EvaluateRegression(const Model& model, const std::string& m
   }
   RegressionEvaluation result;
   result.count = texts.size();
-  const Timing timing = ClassifyAll(model, model_name, texts, options, [&](size_t i, const Prediction& prediction) {
-    found.push_back(static_cast<double>(prediction.probability));
-    const double error = found[i] - expected[i];
-    result.mean_squared_error += error * error / static_cast<double>(texts.size());
-    result.mean_absolute_error += std::fabs(error) / static_cast<double>(texts.size());
-  });
+  const Timing timing =
+      ClassifyAll(model, model_name, texts, options, [&](size_t i, const Prediction& prediction, const auto&) {
+        found.push_back(static_cast<double>(prediction.probability));
+        const double error = found[i] - expected[i];
+        result.mean_squared_error += error * error / static_cast<double>(texts.size());
+        result.mean_absolute_error += std::fabs(error) / static_cast<double>(texts.size());
+      });
   result.truncated = timing.truncated;
   result.milliseconds_per_text = timing.milliseconds_per_text;
   result.pearson = Correlation(found, expected);

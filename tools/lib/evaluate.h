@@ -27,6 +27,7 @@ struct Evaluation {
 
 struct EvaluateOptions {
   size_t num_threads = 1;
+  float threshold = 0.5f;                             // of a probability, where a text may have several labels
   bool has_pairs = false;                             // texts come with a text_pair
   std::function<void(size_t, size_t)> progress = {};  // (done, count) after each text; may be empty
 };
@@ -35,6 +36,24 @@ struct EvaluateOptions {
 /// Error(kBadInput) for a label that the model does not have, Error(kUnsupported) for a model that cannot classify.
 Evaluation Evaluate(const Model& model, const std::string& model_name, const std::vector<LabelledText>& texts,
                     const std::string& texts_name, const EvaluateOptions& options);
+
+/// What a model that gives any number of labels got right. F1 is 2 tp / (2 tp + fp + fn).
+struct MultiLabelEvaluation {
+  size_t count = 0;
+  size_t exact = 0;     // texts with all their labels and no other
+  double micro_f1 = 0;  // of all pairs of a text and a class; 0 where there is no label at all
+  double macro_f1 = 0;  // mean over the classes that occur as label or prediction
+  double milliseconds_per_text = 0;
+  size_t truncated = 0;
+
+  double exact_match() const { return static_cast<double>(exact) / static_cast<double>(count); }
+};
+
+/// The same for a model of Task::kMultiLabel, whose texts have labels as ClassesOf reads them; a class is predicted
+/// where its probability is options.threshold or more. Error(kBadInput) for a label that the model does not have.
+MultiLabelEvaluation EvaluateMultiLabel(const Model& model, const std::string& model_name,
+                                        const std::vector<LabelledText>& texts, const std::string& texts_name,
+                                        const EvaluateOptions& options);
 
 /// How close the values of a regression model come to those that texts are labelled with.
 struct RegressionEvaluation {

@@ -9,6 +9,7 @@
 #include "json_reader.h"
 #include "output_file.h"
 #include "parse_json.h"
+#include "tsv.h"
 #include "utf8.h"
 
 namespace smx::tools {
@@ -171,24 +172,40 @@ void ReadSizes(JsonReader* reader, ModelConfig* config) {
   }
 }
 
-/// What is on top of the last block. Without a head the rows themselves are read, as embeddings.
-void ReadHead(JsonReader* reader, ModelConfig* config) {
-  const std::string task =
-      reader->TextOr("task", reader->BoolOr("is_regression", false) ? "regression" : "classification");
+/// What `task` says, with two more words for it: is_regression, as the reference has it, and problem_type, as Hugging
+/// Face does for what a classifier's logits mean.
+schema::TaskKind ReadTask(JsonReader* reader) {
+  const std::string problem = reader->TextOr("problem_type", "");
+  const bool is_regression = reader->BoolOr("is_regression", problem == "regression");
+  const std::string task = reader->TextOr("task", is_regression ? "regression" : "classification");
   if (!IsOneOf(task, {"classification", "regression", "embedding"})) {
     reader->Fail("task", "must be classification, regression or embedding");
   }
-  config->is_regression = task == "regression";
-  if (reader->BoolOr("is_regression", config->is_regression) != config->is_regression) {
+  if (reader->Has("is_regression") && is_regression != (task == "regression")) {
     reader->Fail("is_regression", "but task is " + task);
   }
-  const bool is_embedding = task == "embedding";
+  if (!IsOneOf(problem, {"", "single_label_classification", "multi_label_classification", "regression"})) {
+    reader->Fail("problem_type", "must be single_label_classification, multi_label_classification or regression");
+  }
+  if (!problem.empty() && task != (problem == "regression" ? "regression" : "classification")) {
+    reader->Fail("problem_type", "but task is " + task);
+  }
+  if (task == "embedding") return schema::TaskKind_EMBEDDING;
+  if (task == "regression") return schema::TaskKind_REGRESSION;
+  return problem == "multi_label_classification" ? schema::TaskKind_MULTI_LABEL : schema::TaskKind_CLASSIFICATION;
+}
+
+/// What is on top of the last block. Without a head the rows themselves are read, as embeddings.
+void ReadHead(JsonReader* reader, ModelConfig* config) {
+  config->task = ReadTask(reader);
+  const bool is_embedding = config->task == schema::TaskKind_EMBEDDING;
   config->num_classes = is_embedding ? reader->CountOr("n_classes", 0) : reader->Count("n_classes");
   if (is_embedding && config->num_classes != 0)
     reader->Fail("n_classes", "must not be there, or 0, for task embedding");
   config->has_pooler = reader->BoolOr("pooler", true);
   if (!config->has_pooler && !is_embedding) reader->Fail("pooler", "must be true: the head reads the pooled row");
-  if (config->is_regression && config->num_classes != 1) reader->Fail("n_classes", "must be 1 for is_regression");
+  const bool is_regression = config->task == schema::TaskKind_REGRESSION;
+  if (is_regression && config->num_classes != 1) reader->Fail("n_classes", "must be 1 for is_regression");
 }
 
 /// What the reference leaves no choice of, and other encoders have in another way.
@@ -213,7 +230,9 @@ void ReadTemperature(JsonReader* reader, ModelConfig* config) {
   if (!(config->temperature >= schema::kMinTemperature && config->temperature <= schema::kMaxTemperature)) {
     reader->Fail("temperature", "must be a number 0.01..100");
   }
-  if ((config->is_regression || config->num_classes == 0) && config->temperature != 1) {
+  const bool has_probabilities =
+      config->task == schema::TaskKind_CLASSIFICATION || config->task == schema::TaskKind_MULTI_LABEL;
+  if (!has_probabilities && config->temperature != 1) {
     reader->Fail("temperature", "must be 1 where there are no probabilities: for is_regression and for embeddings");
   }
 }
@@ -248,9 +267,14 @@ void ReadLabelsOf(JsonReader* reader, const ConfigFlags& flags, ModelConfig* con
     CheckLabels(config->labels, reader->where());
   }
   if (!flags.labels_file.empty()) config->labels = ReadLabels(flags.labels_file);
+  const std::string& where = flags.labels_file.empty() ? reader->where() : flags.labels_file;
+  for (const std::string& label : config->labels) {
+    if (config->task != schema::TaskKind_MULTI_LABEL || label.find(kLabelSeparator) == std::string::npos) continue;
+    throw Error(ExitCode::kBadInput, where + ": label \"" + label + "\" holds a " + kLabelSeparator +
+                                         ", which splits the labels of a text with several");
+  }
   if (config->labels.empty() || config->labels.size() == config->num_classes) return;
-  throw Error(ExitCode::kBadInput, (flags.labels_file.empty() ? reader->where() : flags.labels_file) + ": " +
-                                       std::to_string(config->labels.size()) + " labels for n_classes " +
+  throw Error(ExitCode::kBadInput, where + ": " + std::to_string(config->labels.size()) + " labels for n_classes " +
                                        std::to_string(config->num_classes));
 }
 

@@ -45,12 +45,12 @@ struct ModelConfig {
   uint32_t d_emb, d_model, d_ff, num_heads;
   uint32_t pad_id;
   uint32_t num_classes;  // 0: no head, the model gives embeddings
-  bool is_regression;
+  schema::TaskKind task = schema::TaskKind_CLASSIFICATION;
   bool has_pooler = true;
   bool has_hidden_mapping = true;  // else d_emb is d_model
   schema::Activation activation = schema::Activation_GELU_TANH;
   double layer_norm_epsilon = 1e-12;
-  double temperature = 1;  // probabilities are softmax(logits / temperature)
+  double temperature = 1;  // logits are divided by it before they become probabilities
   std::vector<LayerKinds> layers;
   std::optional<ExpertsConfig> experts;  // present exactly when a layer has experts
   schema::Padding padding = schema::Padding_REFERENCE;

@@ -80,11 +80,6 @@ std::vector<schema::Segment> PlaceSegments(const Weights& weights, uint32_t firs
   return segments;
 }
 
-schema::TaskKind TaskOf(const ModelConfig& c) {
-  if (c.num_classes == 0) return schema::TaskKind_EMBEDDING;
-  return c.is_regression ? schema::TaskKind_REGRESSION : schema::TaskKind_CLASSIFICATION;
-}
-
 Offset<schema::Config> WriteConfig(FlatBufferBuilder* builder, const ModelConfig& c) {
   std::vector<Offset<schema::Layer>> layers;
   for (const LayerKinds& layer : c.layers) {
@@ -119,7 +114,7 @@ Offset<schema::Config> WriteConfig(FlatBufferBuilder* builder, const ModelConfig
   config.add_routing_group(c.routing_group);
   config.add_layers(layers_offset);
   if (c.experts) config.add_experts(experts);
-  config.add_task(TaskOf(c));
+  config.add_task(c.task);
   config.add_num_classes(c.num_classes);
   config.add_temperature(c.temperature);
   config.add_activation(c.activation);

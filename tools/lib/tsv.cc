@@ -88,4 +88,15 @@ size_t ClassOf(const std::string& label, const std::vector<std::string>& labels,
                                        std::to_string(num_classes - 1) + ")");
 }
 
+std::vector<bool> ClassesOf(const std::string& cell, const std::vector<std::string>& labels, const std::string& place) {
+  std::vector<bool> classes(labels.size());
+  if (cell.empty()) return classes;
+  for (const std::string& label : Split(cell, kLabelSeparator)) {
+    const size_t index = ClassOf(label, labels, labels.size(), place);
+    if (classes[index]) throw Error(ExitCode::kBadInput, place + ": label \"" + label + "\" is there twice");
+    classes[index] = true;
+  }
+  return classes;
+}
+
 }  // namespace smx::tools

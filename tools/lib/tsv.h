@@ -28,6 +28,13 @@ std::vector<LabelledText> ReadTsv(const std::string& path, const TsvColumns& col
 size_t ClassOf(const std::string& label, const std::vector<std::string>& labels, size_t num_classes,
                const std::string& place);
 
+/// What splits the labels of a text that has several.
+inline constexpr char kLabelSeparator = '|';
+
+/// The same of a cell with any number of labels, such as "news|sports"; an empty one has none. True for the classes
+/// that it names. Error(kBadInput) for a label that is there twice, too.
+std::vector<bool> ClassesOf(const std::string& cell, const std::vector<std::string>& labels, const std::string& place);
+
 }  // namespace smx::tools
 
 #endif  // SMX_TOOLS_LIB_TSV_H_

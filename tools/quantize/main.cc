@@ -31,7 +31,8 @@ struct QuantizeFlags {
   bool json = false;
 };
 
-/// Accuracy of the float32 and of the quantized model on the same texts; of a regression, Pearson's correlation.
+/// How good the float32 and the quantized model are on the same texts: accuracy, Pearson's correlation of a regression,
+/// micro F1 of several labels.
 struct Accuracies {
   size_t count = 0;
   double f32 = 0;
@@ -88,8 +89,10 @@ double AccuracyOf(const std::vector<uint8_t>& file, const char* name, const std:
   EvaluateOptions options;
   options.has_pairs = !flags.columns.text_pair.empty();
   options.progress = [&](size_t done, size_t total) { progress.Update(done, total); };
-  if (model->info().is_regression)
+  if (model->info().task == Task::kRegression)
     return EvaluateRegression(model.value(), name, texts, flags.evaluate, options).pearson;
+  if (model->info().task == Task::kMultiLabel)
+    return EvaluateMultiLabel(model.value(), name, texts, flags.evaluate, options).micro_f1;
   return Evaluate(model.value(), name, texts, flags.evaluate, options).accuracy();
 }
 
@@ -99,10 +102,17 @@ std::string Percent(double accuracy) {
   return text;
 }
 
-std::string Pearson(double correlation) {
+/// With its name, unless it is an accuracy.
+std::string ScoreText(schema::TaskKind task, double score) {
+  if (task == schema::TaskKind_CLASSIFICATION) return Percent(score);
   char text[32];
-  std::snprintf(text, sizeof(text), "correlation %.4f", correlation);
+  std::snprintf(text, sizeof(text), "%s %.4f", task == schema::TaskKind_REGRESSION ? "correlation" : "micro F1", score);
   return text;
+}
+
+const char* ScoreKey(schema::TaskKind task) {
+  if (task == schema::TaskKind_CLASSIFICATION) return "accuracy";
+  return task == schema::TaskKind_REGRESSION ? "pearson" : "micro_f1";
 }
 
 /// Also adds what was measured to the card of `content`.
@@ -116,7 +126,7 @@ Accuracies Measure(const QuantizeFlags& flags, WeightsType type, ModelContent* c
     result.written = AccuracyOf(SerializeModel(*content, type), "int8", texts, flags);
   }
   std::string& card = content->config.card.accuracy;
-  const auto text = content->config.is_regression ? Pearson : Percent;
+  const auto text = [content](double score) { return ScoreText(content->config.task, score); };
   card += (card.empty() ? "" : "; ") + std::string("measured by smx-quantize: ") + flags.type + " " +
           text(result.written) + ", f32 " + text(result.f32) + " on " + std::to_string(result.count) + " texts of " +
           std::filesystem::path(flags.evaluate).filename().string();
@@ -148,7 +158,7 @@ void PrintReport(const QuantizeFlags& flags, const ModelContent& content, const 
                            {"parameters", content.checkpoint.parameters.size()},
                            {"tokenizer", content.tokenizer.has_value()}};
     if (measured != nullptr) {
-      const std::string key = content.config.is_regression ? "pearson" : "accuracy";
+      const std::string key = ScoreKey(content.config.task);
       report[key] = measured->written;
       report[key + "_f32"] = measured->f32;
       report["count"] = measured->count;
@@ -162,9 +172,10 @@ void PrintReport(const QuantizeFlags& flags, const ModelContent& content, const 
                BytesText(written.file_bytes).c_str(), BytesText(written.checkpoint_bytes).c_str(), flags.type.c_str(),
                content.tokenizer ? "inside" : "none (to read text takes one: --tokenizer)");
   if (measured == nullptr) return;
-  if (content.config.is_regression) {
-    std::fprintf(out, "on %zu texts: f32 %s, %s %s\n", measured->count, Pearson(measured->f32).c_str(),
-                 flags.type.c_str(), Pearson(measured->written).c_str());
+  const schema::TaskKind task = content.config.task;
+  if (task != schema::TaskKind_CLASSIFICATION) {
+    std::fprintf(out, "on %zu texts: f32 %s, %s %s\n", measured->count, ScoreText(task, measured->f32).c_str(),
+                 flags.type.c_str(), ScoreText(task, measured->written).c_str());
     return;
   }
   std::fprintf(out, "accuracy on %zu texts: f32 %s, %s %s, loss %.2f points\n", measured->count,
@@ -192,8 +203,10 @@ void Quantize(const QuantizeFlags& flags) {
   CheckOutput(flags, files);
   const WeightsType type = flags.type == "f32" ? WeightsType::kF32 : WeightsType::kInt8;
   ModelContent content = ReadContent(flags, files);
-  if (flags.min_accuracy >= 0 && content.config.is_regression) {
-    throw Error(ExitCode::kUsage, "--min-accuracy is for classes, the model is a regression");
+  if (flags.min_accuracy >= 0 && content.config.task != schema::TaskKind_CLASSIFICATION) {
+    throw Error(
+        ExitCode::kUsage,
+        "--min-accuracy is for one class per text; a regression, several labels or an embedding have no accuracy");
   }
   Accuracies measured;
   if (!flags.evaluate.empty()) measured = Measure(flags, type, &content);
@@ -226,7 +239,8 @@ void AddFlags(CLI::App* app, QuantizeFlags* flags) {
       ->capture_default_str();
   app->add_option("--calibrate", flags->calibrate, "Texts to calibrate with (int8-static)");
   app->add_option("--evaluate", flags->evaluate,
-                  "Measure accuracy in float32 and quantized on a data.tsv; of a regression, Pearson's correlation");
+                  "Measure accuracy in float32 and quantized on a data.tsv; of a regression Pearson's correlation, of "
+                  "several labels micro F1");
   app->add_option("--text", flags->columns.text, "Column of the texts")->capture_default_str();
   app->add_option("--text-pair", flags->columns.text_pair, "Column of the second texts, if any");
   app->add_option("--label", flags->columns.label, "Column of the labels")->capture_default_str();

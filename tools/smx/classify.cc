@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
@@ -19,8 +20,8 @@ using nlohmann::ordered_json;
 struct ClassifyFlags {
   std::string model;
   TextSource texts;
-  size_t top = 1;
-  float threshold = 0;
+  std::optional<size_t> top;
+  std::optional<float> threshold;
   size_t threads = 1;
   bool plain_text = false;
   bool json = false;
@@ -48,7 +49,9 @@ class Classify {
   explicit Classify(const ClassifyFlags& flags)
       : flags_(flags),
         model_(LoadModel(flags.model)),
-        labels_(model_.info().is_regression ? std::vector<std::string>{"value"} : LabelNames(model_)),
+        labels_(model_.info().task == Task::kRegression ? std::vector<std::string>{"value"} : LabelNames(model_)),
+        top_(flags.top.value_or(IsMultiLabel() ? labels_.size() : 1)),
+        threshold_(flags.threshold.value_or(IsMultiLabel() ? 0.5f : 0.0f)),
         classifier_(model_, EngineOptions(flags), flags.model),
         probabilities_(labels_.size()) {
     options_.parse_special_tokens = !flags.plain_text;
@@ -63,12 +66,14 @@ class Classify {
       std::fprintf(stderr, "%s: %zu tokens, the model reads %zu: the rest was cut off\n", input.place.c_str(),
                    prediction.num_tokens_whole, prediction.num_tokens);
     }
-    const std::vector<Ranked> ranked = Rank(probabilities_, prediction.class_index, flags_.top);
-    const bool abstained = !model_.info().is_regression && ranked[0].probability < flags_.threshold;
+    std::vector<Ranked> ranked = Rank(probabilities_, prediction.class_index, top_);
+    const bool abstained = IsBelowThreshold(ranked[0]);
+    while (IsMultiLabel() && !ranked.empty() && IsBelowThreshold(ranked.back())) ranked.pop_back();
+    if (ranked.empty() && !flags_.json) ranked = {{prediction.class_index, prediction.probability}};
     if (flags_.json) {
       PrintJson(input, prediction, ranked, abstained);
     } else {
-      PrintLine(input, ranked, abstained);
+      PrintLine(input, ranked);
     }
   }
 
@@ -79,10 +84,15 @@ class Classify {
     return options;
   }
 
-  void PrintLine(const InputText& input, const std::vector<Ranked>& ranked, bool abstained) const {
+  bool IsMultiLabel() const { return model_.info().task == Task::kMultiLabel; }
+
+  bool IsBelowThreshold(const Ranked& item) const {
+    return model_.info().task != Task::kRegression && item.probability < threshold_;
+  }
+
+  void PrintLine(const InputText& input, const std::vector<Ranked>& ranked) const {
     for (const Ranked& item : ranked) {
-      const bool is_hidden = abstained || (!model_.info().is_regression && item.probability < flags_.threshold);
-      std::printf("%s\t%.4f\t", is_hidden ? "-" : Printable(labels_[item.class_index]).c_str(),
+      std::printf("%s\t%.4f\t", IsBelowThreshold(item) ? "-" : Printable(labels_[item.class_index]).c_str(),
                   static_cast<double>(item.probability));
     }
     const std::string text = Printable(input.text);
@@ -107,6 +117,8 @@ class Classify {
   const ClassifyFlags& flags_;
   const Model model_;
   const std::vector<std::string> labels_;
+  const size_t top_;
+  const float threshold_;
   WithArena<Classifier> classifier_;
   TokenizeOptions options_;
   std::vector<float> probabilities_;
@@ -119,16 +131,21 @@ void AddClassify(CLI::App* app) {
   CLI::App* command = app->add_subcommand("classify", "Label texts");
   command->add_option("model", flags->model, "Model file, .smx")->required();
   flags->texts.AddFlags(command);
-  command->add_option("--top", flags->top, "How many labels to print, best first")
-      ->check(CountFlag(1, 1000000))
-      ->capture_default_str();
-  command->add_option("--threshold", flags->threshold, "Label - below this probability; see smx evaluate --precision")
+  command
+      ->add_option("--top", flags->top,
+                   "How many labels to print at most, best first; 1 unless given, of a multi-label model all")
+      ->check(CountFlag(1, 1000000));
+  command
+      ->add_option("--threshold", flags->threshold,
+                   "Label - below this probability, see smx evaluate --precision; a multi-label model gives the labels "
+                   "that reach it, 0.5 unless given")
       ->check(ProbabilityFlag());
   command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
   command->add_flag("--plain-text", flags->plain_text, "Special tokens typed in a text, such as [MASK], are text");
   command->add_flag("--json", flags->json, "One JSON object per text");
   command->footer(
       "Prints one line per text: label <TAB> probability <TAB> [more pairs with --top] <TAB> text.\n"
+      "A multi-label model gives each label that reaches the threshold, or - when none does.\n"
       "Examples:\n"
       "  smx classify model.smx \"Where is my new card?\" \"I forgot my PIN\"\n"
       "  smx classify model.smx --input texts.txt --top 3 --threshold 0.5\n"

@@ -20,6 +20,7 @@ struct EvaluateFlags {
   TsvColumns columns;
   size_t threads = 1;
   std::optional<double> precision;
+  std::optional<float> threshold;
   bool json = false;
 };
 
@@ -99,6 +100,29 @@ void PrintReport(const EvaluateFlags& flags, const Evaluation& result, const std
   PrintConfusions(result, labels);
 }
 
+void PrintMultiLabelJson(const MultiLabelEvaluation& result, const std::vector<std::string>& labels, float threshold) {
+  const ordered_json report = {{"micro_f1", result.micro_f1},
+                               {"macro_f1", result.macro_f1},
+                               {"exact_match", result.exact_match()},
+                               {"threshold", threshold},
+                               {"count", result.count},
+                               {"truncated", result.truncated},
+                               {"milliseconds_per_text", result.milliseconds_per_text},
+                               {"isa", IsaName()},
+                               {"labels", labels}};
+  std::printf("%s\n", report.dump().c_str());
+}
+
+void PrintMultiLabelReport(const MultiLabelEvaluation& result, float threshold) {
+  std::printf("texts      %zu\n", result.count);
+  std::printf("micro F1   %.4f\n", result.micro_f1);
+  std::printf("macro F1   %.4f\n", result.macro_f1);
+  std::printf("exact      %.2f %% (all labels of a text and no other, at threshold %g)\n", 100 * result.exact_match(),
+              static_cast<double>(threshold));
+  std::printf("truncated  %zu\n", result.truncated);
+  std::printf("time       %.1f us per text, tokenizer included (%s)\n", 1000 * result.milliseconds_per_text, IsaName());
+}
+
 void PrintRegressionJson(const RegressionEvaluation& result) {
   const ordered_json report = {{"mean_squared_error", result.mean_squared_error},
                                {"mean_absolute_error", result.mean_absolute_error},
@@ -125,18 +149,40 @@ void PrintRegressionReport(const RegressionEvaluation& result) {
 template <typename Function>
 auto WithProgress(const EvaluateFlags& flags, Function evaluate) {
   ProgressBar progress("evaluate");
-  const EvaluateOptions options = {flags.threads, !flags.columns.text_pair.empty(),
-                                   [&](size_t done, size_t total) { progress.Update(done, total); }};
+  EvaluateOptions options;
+  options.num_threads = flags.threads;
+  options.threshold = flags.threshold.value_or(options.threshold);
+  options.has_pairs = !flags.columns.text_pair.empty();
+  options.progress = [&](size_t done, size_t total) { progress.Update(done, total); };
   return evaluate(options);
+}
+
+void CheckFlags(const EvaluateFlags& flags, Task task) {
+  const std::string of_task = std::string(", the model is of task ") + TaskName(task);
+  if (flags.precision && task != Task::kClassification) {
+    throw Error(ExitCode::kUsage, "--precision is for classification" + of_task);
+  }
+  if (flags.threshold && task != Task::kMultiLabel) {
+    throw Error(ExitCode::kUsage, "--threshold is for several labels of a text" + of_task);
+  }
+}
+
+void EvaluateSeveralLabels(const EvaluateFlags& flags, const Model& model, const std::vector<LabelledText>& texts) {
+  float threshold = 0;
+  const MultiLabelEvaluation result = WithProgress(flags, [&](const EvaluateOptions& options) {
+    threshold = options.threshold;
+    return EvaluateMultiLabel(model, flags.model, texts, flags.data, options);
+  });
+  if (flags.json) return PrintMultiLabelJson(result, LabelNames(model), threshold);
+  PrintMultiLabelReport(result, threshold);
 }
 
 void RunEvaluate(const EvaluateFlags& flags) {
   const Model model = LoadModel(flags.model);
-  if (flags.precision && model.info().is_regression) {
-    throw Error(ExitCode::kUsage, "--precision is for classes, the model is a regression");
-  }
+  CheckFlags(flags, model.info().task);
   const std::vector<LabelledText> texts = ReadTsv(flags.data, flags.columns);
-  if (model.info().is_regression) {
+  if (model.info().task == Task::kMultiLabel) return EvaluateSeveralLabels(flags, model, texts);
+  if (model.info().task == Task::kRegression) {
     const RegressionEvaluation result = WithProgress(flags, [&](const EvaluateOptions& options) {
       return EvaluateRegression(model, flags.model, texts, flags.data, options);
     });
@@ -163,16 +209,22 @@ void AddEvaluate(CLI::App* app) {
   command->add_option("--text-pair", flags->columns.text_pair, "Column of the second texts, if any");
   command
       ->add_option("--label", flags->columns.label,
-                   "Column of the labels: names or class numbers, values of a regression")
+                   "Column of the labels: names or class numbers, split by | where a text has several; values of a "
+                   "regression")
       ->capture_default_str();
   command
       ->add_option("--precision", flags->precision,
                    "Find the least --threshold of smx classify at which answers are right at least so often")
       ->check(ProbabilityFlag());
+  command
+      ->add_option("--threshold", flags->threshold,
+                   "Of a multi-label model: labels are those of at least this probability, 0.5 unless given")
+      ->check(ProbabilityFlag());
   command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
   command->add_flag("--json", flags->json,
                     "accuracy, macro_f1 and expected_calibration_error in 0..1, count, labels, confusion, time; with "
-                    "--precision threshold, answered and precision in 0..1; of a regression its errors");
+                    "--precision threshold, answered and precision in 0..1; of a regression its errors; of several "
+                    "labels micro_f1, macro_f1 and exact_match");
   command->footer(
       "The threshold that --precision finds is the probability of the least sure text that is answered, 0 when all "
       "may\n"

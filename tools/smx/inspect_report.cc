@@ -25,7 +25,7 @@ void AddConfig(const Model& model, ordered_json* report) {
   const ModelInfo& info = model.info();
   ordered_json& r = *report;
   r["weight_type"] = info.weight_type;
-  r["task"] = info.num_classes == 0 ? "embedding" : info.is_regression ? "regression" : "classification";
+  r["task"] = TaskName(info.task);
   r["num_classes"] = info.num_classes;
   r["temperature"] = info.temperature;
   r["padding"] = info.masked_padding ? "masked" : "reference";

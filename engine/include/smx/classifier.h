@@ -23,13 +23,16 @@ class TextEncoder;
 struct Prediction {
   const char* label;        ///< Name of the most probable class; "" when the file names none.
   size_t class_index;       ///< Of the largest logit, the first of equals; the temperature does not matter.
-  float probability;        ///< Of that class: softmax(logits / temperature), 0..1. Regression: the value itself.
+  float probability;        ///< Of that class, 0..1, as the model's Task has it. Regression: the value itself.
   size_t num_tokens;        ///< Tokens that were read, special tokens included.
   size_t num_tokens_whole;  ///< Tokens of the whole text; more than num_tokens when it was truncated.
   bool truncated;
 };
 
-/// Text to label: tokenizer, encoder and softmax over one arena.
+/// Text to label: tokenizer, encoder and softmax, or sigmoid, over one arena.
+///
+/// Of Task::kMultiLabel any number of classes may hold, or none: those whose probability reaches a threshold, such as
+/// 0.5. Ask for all probabilities; the Prediction names the surest class only.
 ///
 /// The model's temperature, 1 unless its file says otherwise, makes probabilities mean what they say: it is fitted on
 /// texts that the model was not trained on. An app that abstains compares `probability` with a threshold of its own;
@@ -53,8 +56,8 @@ class Classifier {
   /// Labels UTF-8 `text`, or the pair of `text` and `text_pair`. Texts longer than the model reads are truncated, and
   /// the prediction says so. An empty text is a text: [CLS] [SEP], or a pad.
   ///
-  /// @param probabilities  empty, or [num_classes], softmax(logits / temperature) in class order (regression: the
-  /// value).
+  /// @param probabilities  empty, or [num_classes] in class order: of each class its probability, of a regression the
+  /// value.
   /// @retval kInvalidArgument  probabilities has another length.
   Status Classify(std::string_view text, std::string_view text_pair, const TokenizeOptions& options,
                   Span<float> probabilities, Prediction* prediction);

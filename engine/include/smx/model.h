@@ -42,6 +42,17 @@ struct LayerInfo {
   const char* feed_forward;
 };
 
+/// What a model was trained to say of a text.
+enum class Task : uint8_t {
+  kClassification,  ///< One class: softmax(logits / temperature).
+  kRegression,      ///< A value: the one logit.
+  kMultiLabel,      ///< Each class apart, any number of them: sigmoid(logits / temperature).
+  kEmbedding,       ///< A vector: no head, num_classes is 0.
+};
+
+/// "classification", "regression", "multi_label" or "embedding"
+const char* TaskName(Task task);
+
 /// The sizes of a model; names as in the reference's configuration.
 struct ModelInfo {
   size_t vocab_size, type_vocab_size, max_seq_len;
@@ -53,11 +64,11 @@ struct ModelInfo {
   bool reference_group_order;      ///< Several routing groups: the reference's mix-up of groups and experts.
   size_t num_classes;              ///< 0 without a head: the model gives embeddings only.
   int32_t pad_id;
-  bool is_regression;
+  Task task;
   bool has_pooler;         ///< Always with a head.
   const char* activation;  ///< "gelu_tanh" or "gelu_erf"
   float layer_norm_epsilon;
-  double temperature;        ///< Classifier: probabilities are softmax(logits / temperature). Regression: 1.
+  double temperature;        ///< Divides the logits before they become probabilities; 1 where there are none.
   bool masked_padding;       ///< Else the reference's padding to max_seq_len.
   bool batch_routing_group;  ///< Else each text is a routing group of its own.
   bool has_tokenizer;

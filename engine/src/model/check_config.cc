@@ -85,12 +85,28 @@ Status CheckKinds(const schema::Config& c, const Log& log) {
   return Status::kOk;
 }
 
+Status CheckTask(schema::TaskKind kind, const Log& log, Task* task) {
+  switch (kind) {
+    case schema::TaskKind_CLASSIFICATION:
+      *task = Task::kClassification;
+      return Status::kOk;
+    case schema::TaskKind_REGRESSION:
+      *task = Task::kRegression;
+      return Status::kOk;
+    case schema::TaskKind_MULTI_LABEL:
+      *task = Task::kMultiLabel;
+      return Status::kOk;
+    case schema::TaskKind_EMBEDDING:
+      *task = Task::kEmbedding;
+      return Status::kOk;
+    default:
+      return NotBuilt(log, "task", schema::EnumNameTaskKind(kind), kind);
+  }
+}
+
 /// What is on top of the last block.
 Status CheckHead(const schema::Config& c, const Log& log) {
   const bool is_embedding = c.task() == schema::TaskKind_EMBEDDING;
-  if (!is_embedding && c.task() != schema::TaskKind_CLASSIFICATION && c.task() != schema::TaskKind_REGRESSION) {
-    return NotBuilt(log, "task", schema::EnumNameTaskKind(c.task()), c.task());
-  }
   if (is_embedding && c.num_classes() != 0) {
     return Fail(log, Status::kInvalidModel, "config: task EMBEDDING with %u classes, must be 0", c.num_classes());
   }
@@ -105,13 +121,14 @@ Status CheckHead(const schema::Config& c, const Log& log) {
               schema::EnumNameTaskKind(c.task()));
 }
 
-Status CheckTemperature(const schema::Config& c, const Log& log) {
+Status CheckTemperature(const schema::Config& c, Task task, const Log& log) {
   const double temperature = c.temperature();
+  const bool has_probabilities = task == Task::kClassification || task == Task::kMultiLabel;
   if (!(temperature >= schema::kMinTemperature && temperature <= schema::kMaxTemperature)) {
     return Fail(log, Status::kInvalidModel, "config: temperature %.17g, must be %g..%g", temperature,
                 schema::kMinTemperature, schema::kMaxTemperature);
   }
-  if (c.task() != schema::TaskKind_CLASSIFICATION && temperature != 1) {
+  if (!has_probabilities && temperature != 1) {
     return Fail(log, Status::kInvalidModel, "config: temperature %.17g with task %s, must be 1: no probability",
                 temperature, schema::EnumNameTaskKind(c.task()));
   }
@@ -214,8 +231,9 @@ Status CheckConfig(const schema::Model& model, const Log& log, ModelConfig* conf
   const schema::Config& c = *model.config();
   SMX_TRY(CheckSizes(c, log));
   SMX_TRY(CheckKinds(c, log));
+  SMX_TRY(CheckTask(c.task(), log, &config->task));
   SMX_TRY(CheckHead(c, log));
-  SMX_TRY(CheckTemperature(c, log));
+  SMX_TRY(CheckTemperature(c, config->task, log));
   SMX_TRY(CheckLayers(c, log, config));
   if (c.experts() != nullptr) SMX_TRY(CheckExperts(*c.experts(), log, &config->moe));
   if (config->moe.reference_group_order && c.routing_group() == schema::RoutingGroup_SEQUENCE) {
@@ -241,7 +259,6 @@ Status CheckConfig(const schema::Model& model, const Log& log, ModelConfig* conf
   config->has_pooler = c.has_pooler();
   config->has_hidden_mapping = c.has_hidden_mapping();
   config->gelu_erf = c.activation() == schema::Activation_GELU_ERF;
-  config->is_regression = c.task() == schema::TaskKind_REGRESSION;
   config->temperature = c.temperature();
   return Status::kOk;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/fixed_array.h"
+#include "smx/model.h"
 
 namespace smx {
 
@@ -46,7 +47,7 @@ struct ModelConfig {
   float layer_norm_epsilon = 0;
   bool masked_padding = false;
   bool batch_routing_group = false;
-  bool is_regression = false;
+  Task task = Task::kClassification;
   bool has_pooler = true;          // always where there are classes
   bool has_hidden_mapping = true;  // else d_emb is d_model
   bool gelu_erf = false;           // the exact GELU instead of the tanh form

@@ -58,7 +58,7 @@ ModelInfo InfoOf(const ModelData& data) {
   info.reference_group_order = c.moe.reference_group_order;
   info.num_classes = c.num_classes;
   info.pad_id = c.pad_id;
-  info.is_regression = c.is_regression;
+  info.task = c.task;
   info.has_pooler = c.has_pooler;
   info.activation = c.gelu_erf ? "gelu_erf" : "gelu_tanh";
   info.layer_norm_epsilon = c.layer_norm_epsilon;
@@ -119,6 +119,20 @@ void WriteHex(const schema::Sha256& hash, char out[65]) {
 }
 
 }  // namespace
+
+const char* TaskName(Task task) {
+  switch (task) {
+    case Task::kClassification:
+      return "classification";
+    case Task::kRegression:
+      return "regression";
+    case Task::kMultiLabel:
+      return "multi_label";
+    case Task::kEmbedding:
+      return "embedding";
+  }
+  return "";
+}
 
 Model::Model(std::unique_ptr<ModelData> data) : data_(std::move(data)) {}
 Model::Model(Model&&) noexcept = default;

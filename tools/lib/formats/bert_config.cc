@@ -118,11 +118,11 @@ void AddHead(JsonReader* reader, const ArrayMap& arrays, json* config) {
                                             ": a classifier without a pooler, such as one of tokens, is "
                                             "not built in this version");
   }
-  if (problem == "multi_label_classification") reader->NotBuilt("problem_type", problem);
   const bool is_regression = problem == "regression" || (problem.empty() && num_labels == 1);
   if (is_regression && num_labels != 1) reader->NotBuilt("problem_type", "regression of several values");
   (*config)["n_classes"] = num_labels;
   (*config)["is_regression"] = is_regression;
+  if (!problem.empty()) (*config)["problem_type"] = problem;
   if (!labels.empty()) (*config)["labels"] = labels;
 }
 
