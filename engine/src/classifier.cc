@@ -58,7 +58,7 @@ Result<Classifier> Classifier::Create(const Model& model, const Options& options
   return Classifier(std::move(state));
 }
 
-Status Classifier::Classify(std::string_view text, std::string_view text_pair, const TokenizeOptions& options,
+Status Classifier::Classify(std::string_view text, std::string_view text_pair, const TextOptions& options,
                             Span<float> probabilities, Prediction* prediction) {
   const Span<float> logits = state_->values();
   if (!probabilities.empty() && probabilities.size() != logits.size()) {
@@ -66,7 +66,7 @@ Status Classifier::Classify(std::string_view text, std::string_view text_pair, c
                 probabilities.size(), logits.size());
   }
   TokenizeResult tokens = {};
-  SMX_TRY(state_->Run(text, text_pair, options, {{}, {}, logits}, &tokens));
+  SMX_TRY(state_->Run({text, text_pair}, options, &EncoderOutput::logits, &tokens));
   // Before they are probabilities, to which close logits may be rounded alike.
   const float* best = std::max_element(logits.begin(), logits.end());
   LogitsToProbabilities(state_->model().info(), logits);
@@ -77,6 +77,7 @@ Status Classifier::Classify(std::string_view text, std::string_view text_pair, c
   prediction->num_tokens = tokens.num_tokens;
   prediction->num_tokens_whole = tokens.num_tokens_whole;
   prediction->truncated = tokens.truncated();
+  prediction->num_windows = tokens.num_windows;
   return Status::kOk;
 }
 

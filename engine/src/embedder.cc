@@ -1,5 +1,6 @@
 #include "smx/embedder.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/log.h"
@@ -28,11 +29,11 @@ Embedder& Embedder::operator=(Embedder&&) noexcept = default;
 Embedder::~Embedder() = default;
 
 Result<size_t> Embedder::ArenaBytes(const Model& model, const Options& options) {
-  return TextEncoder::ArenaBytes(model, options, 0);
+  return TextEncoder::ArenaBytes(model, options, model.info().d_model);
 }
 
 Result<Embedder> Embedder::Create(const Model& model, const Options& options, Span<uint8_t> arena) {
-  SMX_ASSIGN_OR_RETURN(auto state, TextEncoder::Create(model, options, arena, 0));
+  SMX_ASSIGN_OR_RETURN(auto state, TextEncoder::Create(model, options, arena, model.info().d_model));
   return Embedder(std::move(state));
 }
 
@@ -43,9 +44,9 @@ Status Embedder::Embed(std::string_view text, std::string_view text_pair, const 
     return Fail(state_->log(), Status::kInvalidArgument, "embedding: room for %zu, the model has d_model %zu",
                 embedding.size(), d_model);
   }
-  EncoderOutput output;
-  (options.pooling == Pooling::kMean ? output.mean : output.cls) = embedding;
-  SMX_TRY(state_->Run(text, text_pair, options.tokenize, output, tokens));
+  const auto rows = options.pooling == Pooling::kMean ? &EncoderOutput::mean : &EncoderOutput::cls;
+  SMX_TRY(state_->Run({text, text_pair}, options.text, rows, tokens));
+  std::copy_n(state_->values().data(), d_model, embedding.data());
   if (options.normalize) Normalize(embedding);
   return Status::kOk;
 }

@@ -20,7 +20,7 @@ size_t MaxTokens(const Model& model, const Options& options) {
 
 /// In front of the Encoder's arena; values of 4 bytes, then scratch.
 size_t OwnBytes(const Model& model, const Options& options, size_t num_values) {
-  return (2 * MaxTokens(model, options) + num_values) * sizeof(float) + ScratchBytes(*model.data().tokenizer());
+  return 2 * (MaxTokens(model, options) + num_values) * sizeof(float) + ScratchBytes(*model.data().tokenizer());
 }
 
 Status CheckModel(const Model& model, const Options& options) {
@@ -37,6 +37,37 @@ Status CheckModel(const Model& model, const Options& options) {
   }
   return Status::kOk;
 }
+
+/// Pools windows into `pooled`, in their order.
+class WindowPool {
+ public:
+  WindowPool(WindowPooling pooling, Span<float> pooled) : pooling_(pooling), pooled_(pooled) {}
+
+  void Add(Span<const float> window) {
+    ++count_;
+    for (size_t i = 0; i < pooled_.size(); ++i) {
+      const float value = window[i];
+      if (count_ == 1) {
+        pooled_[i] = value;
+      } else if (pooling_ == WindowPooling::kMax) {
+        pooled_[i] = std::max(pooled_[i], value);
+      } else {
+        pooled_[i] += value;
+      }
+    }
+  }
+
+  /// At least one was added.
+  void Finish() {
+    if (pooling_ == WindowPooling::kMax) return;
+    for (float& value : pooled_) value /= static_cast<float>(count_);
+  }
+
+ private:
+  const WindowPooling pooling_;
+  const Span<float> pooled_;
+  size_t count_ = 0;
+};
 
 }  // namespace
 
@@ -69,7 +100,8 @@ Result<std::unique_ptr<TextEncoder>> TextEncoder::Create(const Model& model, con
   created->type_ids_ = {ids + max_tokens, max_tokens};
   float* const values = reinterpret_cast<float*>(ids + 2 * max_tokens);
   created->values_ = {values, num_values};
-  created->scratch_ = {reinterpret_cast<uint8_t*>(values + num_values), created->tokenizer_.scratch_bytes()};
+  created->pooled_ = {values + num_values, num_values};
+  created->scratch_ = {reinterpret_cast<uint8_t*>(values + 2 * num_values), created->tokenizer_.scratch_bytes()};
   created->arena_bytes_ = bytes;
   return {std::move(created)};
 }
@@ -84,11 +116,40 @@ size_t TextEncoder::PadTokens(size_t num_tokens) const {
   return num_rows;
 }
 
-Status TextEncoder::Run(std::string_view text, std::string_view text_pair, const TokenizeOptions& options,
-                        const EncoderOutput& output, TokenizeResult* tokens) {
-  SMX_TRY(tokenizer_.Tokenize(text, text_pair, options, {token_ids_, type_ids_, {}, scratch_}, tokens));
-  const size_t num_rows = PadTokens(tokens->num_tokens);
+Status TextEncoder::RunTokens(size_t num_tokens, Wanted wanted) {
+  const size_t num_rows = PadTokens(num_tokens);
+  EncoderOutput output;
+  output.*wanted = values_;
   return encoder_.Run(token_ids_.subspan(0, num_rows), type_ids_.subspan(0, num_rows), output);
+}
+
+Status TextEncoder::RunWindows(const Texts& texts, const TextOptions& options, Wanted wanted, TokenizeResult* tokens) {
+  if (texts.pair.data() != nullptr) {
+    return Fail(log_, Status::kInvalidArgument, "windows: of a pair of texts; only a single text is read in windows");
+  }
+  struct Windows {
+    TextEncoder* encoder;
+    Wanted wanted;
+    WindowPool pool;
+  } windows = {this, wanted, {options.windows.pooling, pooled_}};
+  const auto read = [](void* context, size_t num_tokens) {
+    Windows& w = *static_cast<Windows*>(context);
+    SMX_TRY(w.encoder->RunTokens(num_tokens, w.wanted));
+    w.pool.Add({w.encoder->values_.data(), w.encoder->values_.size()});
+    return Status::kOk;
+  };
+  const WindowRules rules = {options.tokenize, options.windows.overlap, read, &windows};
+  SMX_TRY(TokenizeWindows(*model_.data().tokenizer(), texts.text, rules, {token_ids_, type_ids_, {}, scratch_}, log_,
+                          tokens));
+  windows.pool.Finish();
+  std::copy(pooled_.begin(), pooled_.end(), values_.begin());
+  return Status::kOk;
+}
+
+Status TextEncoder::Run(const Texts& texts, const TextOptions& options, Wanted wanted, TokenizeResult* tokens) {
+  if (options.windows.enabled) return RunWindows(texts, options, wanted, tokens);
+  SMX_TRY(tokenizer_.Tokenize(texts.text, texts.pair, options.tokenize, {token_ids_, type_ids_, {}, scratch_}, tokens));
+  return RunTokens(tokens->num_tokens, wanted);
 }
 
 Report TextEncoder::report() const {

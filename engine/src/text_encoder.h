@@ -13,12 +13,20 @@
 
 namespace smx::internal {
 
-/// Text to what an Encoder gives: tokenizer and Encoder over one arena, and some values of the owner's. What Classifier
-/// and Embedder share. Token ids, type ids, those values and the tokenizer's scratch lie in front, the Encoder's bytes
-/// behind.
+/// A text, or a pair of texts unless the second's data() is null.
+struct Texts {
+  std::string_view text;
+  std::string_view pair;
+};
+
+/// Text to one of the outputs that an Encoder gives: tokenizer and Encoder over one arena. What Classifier and Embedder
+/// share. Token ids, type ids, values and the tokenizer's scratch lie in front, the Encoder's bytes behind.
 class TextEncoder {
  public:
-  /// Exact, at any alignment.
+  /// Which output a run is for.
+  using Wanted = Span<float> EncoderOutput::*;
+
+  /// Exact, at any alignment. `num_values`: of the wanted output.
   ///
   /// @retval kUnsupported  the model has no tokenizer, routes over batches, or cannot hold a pair of texts.
   static Result<size_t> ArenaBytes(const Model& model, const Options& options, size_t num_values);
@@ -30,10 +38,9 @@ class TextEncoder {
   TextEncoder(const Model& model, const Options& options, Tokenizer tokenizer, Encoder encoder)
       : model_(model), log_(options.log), tokenizer_(tokenizer), encoder_(std::move(encoder)) {}
 
-  /// Tokens of a text, or of a pair unless the second's data() is null, cut to what the model reads and padded as its
-  /// padding wants, through the Encoder.
-  Status Run(std::string_view text, std::string_view text_pair, const TokenizeOptions& options,
-             const EncoderOutput& output, TokenizeResult* tokens);
+  /// Tokens through the Encoder: cut to what the model reads, or in windows, and padded as its padding wants. Fills
+  /// values().
+  Status Run(const Texts& texts, const TextOptions& options, Wanted wanted, TokenizeResult* tokens);
 
   const Model& model() const { return model_; }
   const Log& log() const { return log_; }
@@ -43,6 +50,8 @@ class TextEncoder {
 
  private:
   size_t PadTokens(size_t num_tokens) const;
+  Status RunTokens(size_t num_tokens, Wanted wanted);
+  Status RunWindows(const Texts& texts, const TextOptions& options, Wanted wanted, TokenizeResult* tokens);
 
   const Model& model_;
   const Log log_;
@@ -50,8 +59,9 @@ class TextEncoder {
   Encoder encoder_;
   Span<int32_t> token_ids_;  // [max_tokens]
   Span<int32_t> type_ids_;   // [max_tokens]
-  Span<float> values_;
-  Span<uint8_t> scratch_;  // [tokenizer_.scratch_bytes()]
+  Span<float> values_;       // [num_values] of the last tokens that were run, or pooled
+  Span<float> pooled_;       // [num_values] of the windows so far
+  Span<uint8_t> scratch_;    // [tokenizer_.scratch_bytes()]
   size_t arena_bytes_ = 0;
 };
 

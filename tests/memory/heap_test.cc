@@ -68,6 +68,8 @@ TEST_CASE("heap: classifying and embedding texts of changing length calls it nev
           Prediction prediction;
           const Status status = classifier->Classify(text, &prediction);
           if (status != Status::kOk) worst = status;
+          const Status in_windows = classifier->Classify(text, {}, {{}, {true, 5}}, {}, &prediction);
+          if (in_windows != Status::kOk) worst = in_windows;
           for (const Pooling pooling : {Pooling::kMean, Pooling::kCls}) {
             TokenizeResult tokens;
             const Status embedded = embedder->Embed(text, {}, {pooling, true, {}}, vector, &tokens);

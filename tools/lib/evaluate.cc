@@ -28,36 +28,34 @@ double MacroF1(const std::vector<std::vector<size_t>>& confusion) {
   return classes == 0 ? 0 : sum / static_cast<double>(classes);
 }
 
-struct Timing {
-  double milliseconds_per_text = 0;
-  size_t truncated = 0;
-};
-
 using UseFn = std::function<void(size_t, const Prediction&, const std::vector<float>&)>;
 
 /// Runs every text through one Classifier and hands each prediction to `use`, with all probabilities.
-Timing ClassifyAll(const Model& model, const std::string& model_name, const std::vector<LabelledText>& texts,
-                   const EvaluateOptions& options, const UseFn& use) {
+RunCounts ClassifyAll(const Model& model, const std::string& model_name, const std::vector<LabelledText>& texts,
+                      const EvaluateOptions& options, const UseFn& use) {
   Options engine_options;
   engine_options.num_threads = options.num_threads;
   WithArena<Classifier> classifier(model, engine_options, model_name);
   std::vector<float> probabilities(model.info().num_classes);
-  Timing timing;
+  TextOptions text_options;
+  text_options.windows = options.windows;
+  RunCounts counts;
   int64_t microseconds = 0;
   for (size_t i = 0; i < texts.size(); ++i) {
     const std::string_view pair = options.has_pairs ? std::string_view{texts[i].text_pair} : std::string_view();
     Prediction prediction;
     const int64_t start = NowMicroseconds();
-    const Status status =
-        classifier->Classify(texts[i].text, pair, {}, {probabilities.data(), probabilities.size()}, &prediction);
+    const Status status = classifier->Classify(texts[i].text, pair, text_options,
+                                               {probabilities.data(), probabilities.size()}, &prediction);
     microseconds += NowMicroseconds() - start;
     classifier.Check(status);
-    timing.truncated += prediction.truncated;
+    counts.truncated += prediction.truncated;
+    counts.windows += prediction.num_windows;
     use(i, prediction, probabilities);
     if (options.progress) options.progress(i + 1, texts.size());
   }
-  timing.milliseconds_per_text = static_cast<double>(microseconds) / 1000.0 / static_cast<double>(texts.size());
-  return timing;
+  counts.milliseconds_per_text = static_cast<double>(microseconds) / 1000.0 / static_cast<double>(texts.size());
+  return counts;
 }
 
 double NumberOf(const std::string& label, const std::string& place) {
@@ -122,15 +120,13 @@ Evaluation Evaluate(const Model& model, const std::string& model_name, const std
   Evaluation result;
   result.count = texts.size();
   result.confusion.assign(labels.size(), std::vector<size_t>(labels.size()));
-  const Timing timing =
+  static_cast<RunCounts&>(result) =
       ClassifyAll(model, model_name, texts, options, [&](size_t i, const Prediction& prediction, const auto&) {
         const bool is_right = prediction.class_index == expected[i];
         result.correct += is_right;
         ++result.confusion[expected[i]][prediction.class_index];
         result.answers.push_back({prediction.probability, is_right});
       });
-  result.truncated = timing.truncated;
-  result.milliseconds_per_text = timing.milliseconds_per_text;
   result.macro_f1 = MacroF1(result.confusion);
   return result;
 }
@@ -158,9 +154,7 @@ MultiLabelEvaluation EvaluateMultiLabel(const Model& model, const std::string& m
     }
     result.exact += is_exact;
   };
-  const Timing timing = ClassifyAll(model, model_name, texts, options, count);
-  result.truncated = timing.truncated;
-  result.milliseconds_per_text = timing.milliseconds_per_text;
+  static_cast<RunCounts&>(result) = ClassifyAll(model, model_name, texts, options, count);
   Counts all;
   size_t num_seen = 0;
   for (const Counts& counts : of_class) {
@@ -182,15 +176,13 @@ RegressionEvaluation EvaluateRegression(const Model& model, const std::string& m
   }
   RegressionEvaluation result;
   result.count = texts.size();
-  const Timing timing =
+  static_cast<RunCounts&>(result) =
       ClassifyAll(model, model_name, texts, options, [&](size_t i, const Prediction& prediction, const auto&) {
         found.push_back(static_cast<double>(prediction.probability));
         const double error = found[i] - expected[i];
         result.mean_squared_error += error * error / static_cast<double>(texts.size());
         result.mean_absolute_error += std::fabs(error) / static_cast<double>(texts.size());
       });
-  result.truncated = timing.truncated;
-  result.milliseconds_per_text = timing.milliseconds_per_text;
   result.pearson = Correlation(found, expected);
   result.spearman = Correlation(RanksOf(found), RanksOf(expected));
   return result;

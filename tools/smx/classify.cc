@@ -11,6 +11,7 @@
 #include "program.h"
 #include "text_source.h"
 #include "utf8.h"
+#include "window_flags.h"
 
 namespace smx::tools {
 namespace {
@@ -20,6 +21,7 @@ using nlohmann::ordered_json;
 struct ClassifyFlags {
   std::string model;
   TextSource texts;
+  WindowFlags windows;
   std::optional<size_t> top;
   std::optional<float> threshold;
   size_t threads = 1;
@@ -54,7 +56,8 @@ class Classify {
         threshold_(flags.threshold.value_or(IsMultiLabel() ? 0.5f : 0.0f)),
         classifier_(model_, EngineOptions(flags), flags.model),
         probabilities_(labels_.size()) {
-    options_.parse_special_tokens = !flags.plain_text;
+    options_.tokenize.parse_special_tokens = !flags.plain_text;
+    options_.windows = flags.windows.options();
   }
 
   void Print(const InputText& input) {
@@ -62,10 +65,7 @@ class Classify {
     const std::string_view pair = input.has_pair ? std::string_view{input.text_pair} : std::string_view();
     classifier_.Check(
         classifier_->Classify(input.text, pair, options_, {probabilities_.data(), probabilities_.size()}, &prediction));
-    if (prediction.truncated) {
-      std::fprintf(stderr, "%s: %zu tokens, the model reads %zu: the rest was cut off\n", input.place.c_str(),
-                   prediction.num_tokens_whole, prediction.num_tokens);
-    }
+    SayHowRead(input, {prediction.num_tokens, prediction.num_tokens_whole, prediction.num_windows});
     std::vector<Ranked> ranked = Rank(probabilities_, prediction.class_index, top_);
     const bool abstained = IsBelowThreshold(ranked[0]);
     while (IsMultiLabel() && !ranked.empty() && IsBelowThreshold(ranked.back())) ranked.pop_back();
@@ -110,6 +110,7 @@ class Classify {
     }
     line["tokens"] = prediction.num_tokens;
     line["truncated"] = prediction.truncated;
+    line["windows"] = prediction.num_windows;
     line["abstained"] = abstained;
     std::printf("%s\n", line.dump().c_str());
   }
@@ -120,7 +121,7 @@ class Classify {
   const size_t top_;
   const float threshold_;
   WithArena<Classifier> classifier_;
-  TokenizeOptions options_;
+  TextOptions options_;
   std::vector<float> probabilities_;
 };
 
@@ -131,6 +132,7 @@ void AddClassify(CLI::App* app) {
   CLI::App* command = app->add_subcommand("classify", "Label texts");
   command->add_option("model", flags->model, "Model file, .smx")->required();
   flags->texts.AddFlags(command);
+  flags->windows.AddFlags(command, "logits");
   command
       ->add_option("--top", flags->top,
                    "How many labels to print at most, best first; 1 unless given, of a multi-label model all")

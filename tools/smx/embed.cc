@@ -9,6 +9,7 @@
 #include "smx/embedder.h"
 #include "text_source.h"
 #include "utf8.h"
+#include "window_flags.h"
 
 namespace smx::tools {
 namespace {
@@ -18,6 +19,7 @@ using nlohmann::ordered_json;
 struct EmbedFlags {
   std::string model;
   TextSource texts;
+  WindowFlags windows;
   std::string pooling = "mean";
   size_t threads = 1;
   bool normalize = false;
@@ -34,17 +36,15 @@ class Embed {
         embedding_(model_.info().d_model) {
     options_.pooling = flags.pooling == "cls" ? Pooling::kCls : Pooling::kMean;
     options_.normalize = flags.normalize;
-    options_.tokenize.parse_special_tokens = !flags.plain_text;
+    options_.text.tokenize.parse_special_tokens = !flags.plain_text;
+    options_.text.windows = flags.windows.options();
   }
 
   void Print(const InputText& input) {
     TokenizeResult tokens = {};
     const std::string_view pair = input.has_pair ? std::string_view{input.text_pair} : std::string_view();
     embedder_.Check(embedder_->Embed(input.text, pair, options_, {embedding_.data(), embedding_.size()}, &tokens));
-    if (tokens.truncated()) {
-      std::fprintf(stderr, "%s: %zu tokens, the model reads %zu: the rest was cut off\n", input.place.c_str(),
-                   tokens.num_tokens_whole, tokens.num_tokens);
-    }
+    SayHowRead(input, tokens);
     if (flags_.json) {
       PrintJson(input, tokens);
     } else {
@@ -73,6 +73,7 @@ class Embed {
     line["embedding"] = embedding_;
     line["tokens"] = tokens.num_tokens;
     line["truncated"] = tokens.truncated();
+    line["windows"] = tokens.num_windows;
     std::printf("%s\n", line.dump().c_str());
   }
 
@@ -90,6 +91,7 @@ void AddEmbed(CLI::App* app) {
   CLI::App* command = app->add_subcommand("embed", "One vector per text");
   command->add_option("model", flags->model, "Model file, .smx")->required();
   flags->texts.AddFlags(command);
+  flags->windows.AddFlags(command, "vectors");
   command
       ->add_option("--pooling", flags->pooling,
                    "mean of the last rows of all tokens, or the last row of [CLS], not through the pooler")

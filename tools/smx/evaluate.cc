@@ -9,6 +9,7 @@
 #include "evaluate.h"
 #include "program.h"
 #include "utf8.h"
+#include "window_flags.h"
 
 namespace smx::tools {
 namespace {
@@ -18,6 +19,7 @@ using nlohmann::ordered_json;
 struct EvaluateFlags {
   std::string model, data;
   TsvColumns columns;
+  WindowFlags windows;
   size_t threads = 1;
   std::optional<double> precision;
   std::optional<float> threshold;
@@ -34,15 +36,26 @@ void AddAbstention(const std::vector<Answer>& answers, double precision, ordered
   (*report)["precision"] = least ? ordered_json(least->precision()) : ordered_json();
 }
 
+void AddRunCounts(const RunCounts& counts, ordered_json* report) {
+  (*report)["truncated"] = counts.truncated;
+  (*report)["windows"] = counts.windows;
+  (*report)["milliseconds_per_text"] = counts.milliseconds_per_text;
+  (*report)["isa"] = IsaName();
+}
+
+void PrintRunCounts(const EvaluateFlags& flags, const RunCounts& counts) {
+  std::printf("truncated  %zu\n", counts.truncated);
+  if (flags.windows.options().enabled) std::printf("windows    %zu\n", counts.windows);
+  std::printf("time       %.1f us per text, tokenizer included (%s)\n", 1000 * counts.milliseconds_per_text, IsaName());
+}
+
 void PrintJson(const EvaluateFlags& flags, const Evaluation& result, const std::vector<std::string>& labels) {
   ordered_json report = {{"accuracy", result.accuracy()},
                          {"macro_f1", result.macro_f1},
                          {"expected_calibration_error", CalibrationError(result.answers)}};
   if (flags.precision) AddAbstention(result.answers, *flags.precision, &report);
   report["count"] = result.count;
-  report["truncated"] = result.truncated;
-  report["milliseconds_per_text"] = result.milliseconds_per_text;
-  report["isa"] = IsaName();
+  AddRunCounts(result, &report);
   report["labels"] = labels;
   report["confusion"] = result.confusion;
   std::printf("%s\n", report.dump().c_str());
@@ -95,54 +108,47 @@ void PrintReport(const EvaluateFlags& flags, const Evaluation& result, const std
   std::printf("macro F1   %.4f\n", result.macro_f1);
   std::printf("ECE        %.4f (expected calibration error, 15 bins)\n", CalibrationError(result.answers));
   if (flags.precision) PrintAbstention(result.answers, *flags.precision);
-  std::printf("truncated  %zu\n", result.truncated);
-  std::printf("time       %.1f us per text, tokenizer included (%s)\n", 1000 * result.milliseconds_per_text, IsaName());
+  PrintRunCounts(flags, result);
   PrintConfusions(result, labels);
 }
 
 void PrintMultiLabelJson(const MultiLabelEvaluation& result, const std::vector<std::string>& labels, float threshold) {
-  const ordered_json report = {{"micro_f1", result.micro_f1},
-                               {"macro_f1", result.macro_f1},
-                               {"exact_match", result.exact_match()},
-                               {"threshold", threshold},
-                               {"count", result.count},
-                               {"truncated", result.truncated},
-                               {"milliseconds_per_text", result.milliseconds_per_text},
-                               {"isa", IsaName()},
-                               {"labels", labels}};
+  ordered_json report = {{"micro_f1", result.micro_f1},
+                         {"macro_f1", result.macro_f1},
+                         {"exact_match", result.exact_match()},
+                         {"threshold", threshold},
+                         {"count", result.count}};
+  AddRunCounts(result, &report);
+  report["labels"] = labels;
   std::printf("%s\n", report.dump().c_str());
 }
 
-void PrintMultiLabelReport(const MultiLabelEvaluation& result, float threshold) {
+void PrintMultiLabelReport(const EvaluateFlags& flags, const MultiLabelEvaluation& result, float threshold) {
   std::printf("texts      %zu\n", result.count);
   std::printf("micro F1   %.4f\n", result.micro_f1);
   std::printf("macro F1   %.4f\n", result.macro_f1);
   std::printf("exact      %.2f %% (all labels of a text and no other, at threshold %g)\n", 100 * result.exact_match(),
               static_cast<double>(threshold));
-  std::printf("truncated  %zu\n", result.truncated);
-  std::printf("time       %.1f us per text, tokenizer included (%s)\n", 1000 * result.milliseconds_per_text, IsaName());
+  PrintRunCounts(flags, result);
 }
 
 void PrintRegressionJson(const RegressionEvaluation& result) {
-  const ordered_json report = {{"mean_squared_error", result.mean_squared_error},
-                               {"mean_absolute_error", result.mean_absolute_error},
-                               {"pearson", result.pearson},
-                               {"spearman", result.spearman},
-                               {"count", result.count},
-                               {"truncated", result.truncated},
-                               {"milliseconds_per_text", result.milliseconds_per_text},
-                               {"isa", IsaName()}};
+  ordered_json report = {{"mean_squared_error", result.mean_squared_error},
+                         {"mean_absolute_error", result.mean_absolute_error},
+                         {"pearson", result.pearson},
+                         {"spearman", result.spearman},
+                         {"count", result.count}};
+  AddRunCounts(result, &report);
   std::printf("%s\n", report.dump().c_str());
 }
 
-void PrintRegressionReport(const RegressionEvaluation& result) {
+void PrintRegressionReport(const EvaluateFlags& flags, const RegressionEvaluation& result) {
   std::printf("texts      %zu\n", result.count);
   std::printf("pearson    %.4f\n", result.pearson);
   std::printf("spearman   %.4f\n", result.spearman);
   std::printf("error      %.6g squared, %.6g absolute, in the mean\n", result.mean_squared_error,
               result.mean_absolute_error);
-  std::printf("truncated  %zu\n", result.truncated);
-  std::printf("time       %.1f us per text, tokenizer included (%s)\n", 1000 * result.milliseconds_per_text, IsaName());
+  PrintRunCounts(flags, result);
 }
 
 /// Calls `evaluate` with the flags as options, under a progress bar.
@@ -152,12 +158,16 @@ auto WithProgress(const EvaluateFlags& flags, Function evaluate) {
   EvaluateOptions options;
   options.num_threads = flags.threads;
   options.threshold = flags.threshold.value_or(options.threshold);
+  options.windows = flags.windows.options();
   options.has_pairs = !flags.columns.text_pair.empty();
   options.progress = [&](size_t done, size_t total) { progress.Update(done, total); };
   return evaluate(options);
 }
 
 void CheckFlags(const EvaluateFlags& flags, Task task) {
+  if (flags.windows.options().enabled && !flags.columns.text_pair.empty()) {
+    throw Error(ExitCode::kUsage, "--windows is for single texts, not for those of --text-pair");
+  }
   const std::string of_task = std::string(", the model is of task ") + TaskName(task);
   if (flags.precision && task != Task::kClassification) {
     throw Error(ExitCode::kUsage, "--precision is for classification" + of_task);
@@ -174,7 +184,7 @@ void EvaluateSeveralLabels(const EvaluateFlags& flags, const Model& model, const
     return EvaluateMultiLabel(model, flags.model, texts, flags.data, options);
   });
   if (flags.json) return PrintMultiLabelJson(result, LabelNames(model), threshold);
-  PrintMultiLabelReport(result, threshold);
+  PrintMultiLabelReport(flags, result, threshold);
 }
 
 void RunEvaluate(const EvaluateFlags& flags) {
@@ -186,7 +196,7 @@ void RunEvaluate(const EvaluateFlags& flags) {
     const RegressionEvaluation result = WithProgress(flags, [&](const EvaluateOptions& options) {
       return EvaluateRegression(model, flags.model, texts, flags.data, options);
     });
-    return flags.json ? PrintRegressionJson(result) : PrintRegressionReport(result);
+    return flags.json ? PrintRegressionJson(result) : PrintRegressionReport(flags, result);
   }
   const Evaluation result = WithProgress(
       flags, [&](const EvaluateOptions& options) { return Evaluate(model, flags.model, texts, flags.data, options); });
@@ -220,6 +230,7 @@ void AddEvaluate(CLI::App* app) {
       ->add_option("--threshold", flags->threshold,
                    "Of a multi-label model: labels are those of at least this probability, 0.5 unless given")
       ->check(ProbabilityFlag());
+  flags->windows.AddFlags(command, "logits");
   command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
   command->add_flag("--json", flags->json,
                     "accuracy, macro_f1 and expected_calibration_error in 0..1, count, labels, confusion, time; with "

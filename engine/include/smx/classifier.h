@@ -27,6 +27,7 @@ struct Prediction {
   size_t num_tokens;        ///< Tokens that were read, special tokens included.
   size_t num_tokens_whole;  ///< Tokens of the whole text; more than num_tokens when it was truncated.
   bool truncated;
+  size_t num_windows;  ///< 1 unless the text was read in more, see WindowOptions.
 };
 
 /// Text to label: tokenizer, encoder and softmax, or sigmoid, over one arena.
@@ -54,12 +55,12 @@ class Classifier {
   ~Classifier();
 
   /// Labels UTF-8 `text`, or the pair of `text` and `text_pair`. Texts longer than the model reads are truncated, and
-  /// the prediction says so. An empty text is a text: [CLS] [SEP], or a pad.
+  /// the prediction says so, or read in windows. An empty text is a text: [CLS] [SEP], or a pad.
   ///
   /// @param probabilities  empty, or [num_classes] in class order: of each class its probability, of a regression the
   /// value.
-  /// @retval kInvalidArgument  probabilities has another length.
-  Status Classify(std::string_view text, std::string_view text_pair, const TokenizeOptions& options,
+  /// @retval kInvalidArgument  probabilities has another length, or windows of a pair or of too large an overlap.
+  Status Classify(std::string_view text, std::string_view text_pair, const TextOptions& options,
                   Span<float> probabilities, Prediction* prediction);
 
   /// The same with the usual options and nothing but the best label.

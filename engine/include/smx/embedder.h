@@ -28,7 +28,7 @@ enum class Pooling : uint8_t {
 struct EmbedOptions {
   Pooling pooling = Pooling::kMean;
   bool normalize = false;  ///< To a length of 1 (L2); a vector of zeros stays one.
-  TokenizeOptions tokenize;
+  TextOptions text;
 };
 
 /// Text to vector: tokenizer, encoder and pooling over one arena. Any model with a tokenizer will do, one with a
@@ -49,10 +49,10 @@ class Embedder {
   ~Embedder();
 
   /// The vector of UTF-8 `text`, or of the pair of `text` and `text_pair` unless its data() is null. Texts longer than
-  /// the model reads are truncated, and `tokens` says so.
+  /// the model reads are truncated, and `tokens` says so, or read in windows.
   ///
   /// @param embedding  [d_model], out; untouched on error.
-  /// @retval kInvalidArgument  embedding has another length.
+  /// @retval kInvalidArgument  embedding has another length, or windows of a pair or of too large an overlap.
   Status Embed(std::string_view text, std::string_view text_pair, const EmbedOptions& options, Span<float> embedding,
                TokenizeResult* tokens);
 

@@ -26,6 +26,27 @@ struct TokenizeOptions {
   bool parse_special_tokens = true;
 };
 
+/// How what the model gives for each window of a text becomes one answer, number by number.
+enum class WindowPooling : uint8_t { kMean, kMax };
+
+/// How a text of more tokens than the model reads is read. Without windows it is cut.
+///
+/// A window holds as many tokens as the model reads, [CLS] and [SEP] among them; each but the first begins with the
+/// last `overlap` text tokens of the one before, and the last ends with the text. Logits are pooled before they become
+/// probabilities, vectors before they are normalized. A text of one window has the bits that it has without windows.
+/// Time is that of its windows. Only a single text is read so, not a pair.
+struct WindowOptions {
+  bool enabled = false;
+  size_t overlap = 0;  ///< Less than the text tokens of a window.
+  WindowPooling pooling = WindowPooling::kMean;
+};
+
+/// From a text to what a model reads.
+struct TextOptions {
+  TokenizeOptions tokenize;
+  WindowOptions windows;
+};
+
 /// Where Tokenize writes; `token_ids` decides the capacity, type_ids and offsets are empty or as long.
 struct TokenBuffers {
   Span<int32_t> token_ids;
@@ -37,6 +58,7 @@ struct TokenBuffers {
 struct TokenizeResult {
   size_t num_tokens;        ///< Written, special tokens included; at most the capacity.
   size_t num_tokens_whole;  ///< Of the whole text; more than num_tokens when it was truncated.
+  size_t num_windows;       ///< 1, or what a text took that was read as WindowOptions say; all tokens are read then.
   bool truncated() const { return num_tokens < num_tokens_whole; }
 };
 

@@ -165,6 +165,76 @@ Status TokenizeText(const TokenizerView& view, std::string_view text, std::strin
   if (num_sep != 0 && has_pair) TokenWriter(out, pair_begin + kept.pair, 1, pair_type).Add(view.sep_id, {0, 0});
   result->num_tokens = num_special + kept.text + kept.pair;
   result->num_tokens_whole = num_special + text_writer.num_tokens() + pair_counter.num_tokens();
+  result->num_windows = 1;
+  return Status::kOk;
+}
+
+namespace {
+
+/// Reads windows, and keeps of each what the next one shares with it.
+class Windows {
+ public:
+  Windows(const TokenizerView& view, const WindowRules& rules, const TokenBuffers& out)
+      : view_(view),
+        rules_(rules),
+        out_(out),
+        num_cls_(rules.options.add_special_tokens && view.adds_cls ? 1 : 0),
+        num_sep_(rules.options.add_special_tokens && view.adds_sep ? 1 : 0) {}
+
+  /// Tokens of a window that are not the text's.
+  size_t num_special() const { return num_cls_ + num_sep_; }
+  /// For tokens of the text; 0 where there is none.
+  size_t room() const { return std::max(out_.token_ids.size(), num_special()) - num_special(); }
+  size_t count() const { return count_; }
+  Status status() const { return status_; }
+
+  TokenWriter Writer() {
+    const auto make_room = [](void* self) { return static_cast<Windows*>(self)->ReadFull(); };
+    return TokenWriter(out_, num_cls_, room(), 0, {make_room, this});
+  }
+
+  /// The window that holds `num_kept` tokens of the text.
+  void Read(size_t num_kept) {
+    if (status_ != Status::kOk) return;
+    if (num_cls_ != 0) TokenWriter(out_, 0, 1, 0).Add(view_.cls_id, {0, 0});
+    if (num_sep_ != 0) TokenWriter(out_, num_cls_ + num_kept, 1, 0).Add(view_.sep_id, {0, 0});
+    status_ = rules_.read(rules_.context, num_kept + num_special());
+    ++count_;
+  }
+
+ private:
+  size_t ReadFull() {
+    Read(room());
+    const size_t shared = num_cls_ + room() - rules_.overlap;
+    std::copy_n(out_.token_ids.begin() + shared, rules_.overlap, out_.token_ids.begin() + num_cls_);
+    return rules_.overlap;
+  }
+
+  const TokenizerView& view_;
+  const WindowRules& rules_;
+  const TokenBuffers& out_;
+  const size_t num_cls_;
+  const size_t num_sep_;
+  size_t count_ = 0;
+  Status status_ = Status::kOk;
+};
+
+}  // namespace
+
+Status TokenizeWindows(const TokenizerView& view, std::string_view text, const WindowRules& rules,
+                       const TokenBuffers& out, const Log& log, TokenizeResult* result) {
+  SMX_TRY(CheckArguments(view, text, {}, out, log));
+  Windows windows(view, rules, out);
+  if (rules.overlap >= windows.room()) {
+    return Fail(log, Status::kInvalidArgument, "windows: overlap of %zu tokens, must be below the %zu that one holds",
+                rules.overlap, windows.room());
+  }
+  TokenWriter writer = windows.Writer();
+  TextTokenizer(view, rules.options, out.scratch.data()).Run(text, &writer);
+  windows.Read(writer.num_kept());
+  SMX_TRY(windows.status());
+  result->num_tokens = result->num_tokens_whole = writer.num_tokens() + windows.num_special();
+  result->num_windows = windows.count();
   return Status::kOk;
 }
 

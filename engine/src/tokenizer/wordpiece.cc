@@ -113,16 +113,17 @@ void WordTokenizer::EndWord() {
 
 /// False, and no token added, when a part of the word is no piece.
 bool WordTokenizer::AddPieces() {
-  const size_t num_tokens_before = writer_->num_tokens();
-  size_t last = 0;
-  for (size_t first = 0; first < word_.size(); first = last) {
+  uint32_t ids[kMaxCharsPerWord];
+  uint8_t ends[kMaxCharsPerWord];
+  static_assert(kMaxCharsPerWord <= UINT8_MAX);
+  size_t num_pieces = 0;
+  for (size_t first = 0, last = 0; first < word_.size(); first = last) {
     const uint32_t id = LongestPieceAt(first, &last);
-    if (id == schema::kFreeSlot) {
-      writer_->Rewind(num_tokens_before);
-      return false;
-    }
-    writer_->Add(id, word_.Source(first, last));
+    if (id == schema::kFreeSlot) return false;
+    ids[num_pieces] = id;
+    ends[num_pieces++] = static_cast<uint8_t>(last);
   }
+  for (size_t i = 0; i < num_pieces; ++i) writer_->Add(ids[i], word_.Source(i == 0 ? 0 : ends[i - 1], ends[i]));
   return true;
 }
 
