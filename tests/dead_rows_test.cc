@@ -130,7 +130,7 @@ bool IsMixing(const std::string& stage) { return stage.find("_mixing") != std::s
 /// Rows that a stage must compute, by the sets.
 size_t RowsOfStage(const std::string& name, const RunNeeds& needs, int layer, const SlotCounter& slots) {
   if (name == "embedding") return needs.embedding.size();
-  if (name == "pooler" || name == "classification") return 1;
+  if (name == "pooler" || name == "classification" || name == "token_head") return 1;
   const smx::tests::BlockNeeds& block = needs.blocks[static_cast<size_t>(layer)];
   if (name == "attention" || name == "router" || IsMixing(name)) return block.mixed.size();
   if (name == "feed_forward") return block.output.size();
@@ -238,7 +238,8 @@ size_t CheckSteps(const MemoryModel& model, const ModelConfig& config, const Tok
     rows_saved += step.rows_present - step.rows;
     macs += step.macs;
   }
-  const size_t num_outside = 1 + (config.has_pooler ? 1 : 0) + (config.num_classes > 0 ? 1 : 0);
+  const bool has_token_head = config.task == smx::schema::TaskKind_MASKED_TOKENS;
+  const size_t num_outside = 1 + (config.has_pooler ? 1 : 0) + (config.num_classes > 0 || has_token_head ? 1 : 0);
   CHECK(c.session->encoder().steps().size() == num_outside + config.layers.size() * 2 + NumWithExperts(config));
   CHECK(c.session->encoder().report().macs == macs);
   return rows_saved;

@@ -13,7 +13,7 @@ using internal::TextEncoder;
 namespace {
 
 Status CheckHead(const Model& model, const Options& options) {
-  if (model.info().task != Task::kEmbedding) return Status::kOk;
+  if (model.info().num_classes != 0) return Status::kOk;
   return Fail(options.log, Status::kUnsupported,
               "model: has no classification head, so it gives no labels but embeddings: see Embedder, or `smx embed`");
 }

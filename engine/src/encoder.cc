@@ -10,6 +10,7 @@
 #include "layers/block.h"
 #include "layers/embedding.h"
 #include "layers/head.h"
+#include "layers/token_head.h"
 #include "memory/arena.h"
 #include "memory/plan.h"
 #include "model/model_data.h"
@@ -48,9 +49,11 @@ class EncoderState {
   Status CopyStages();
   const unsigned char* MarkRealTokens(Span<const int32_t> token_ids) const;
   TextRows RowsOf(Span<const int32_t> token_ids) const;
-  /// Fills live_rows_; returns how many rows of the last block's output are wanted.
-  size_t ChooseRows(const TextRows& text, bool hidden_is_wanted);
+  size_t RowsWantedBy(const EncoderOutput& output, const TextRows& text) const;
+  /// Fills live_rows_; returns how many rows of the last block's output are computed for the `wanted` first ones.
+  size_t ChooseRows(const TextRows& text, size_t wanted);
   Status RunLayers(const RunContext& run, Span<const int32_t> token_ids, Span<const int32_t> type_ids, MatF x);
+  Status RunTokenHead(const RunContext& run, ConstMatF wanted, const TokenLogits& tokens);
   Status CheckFinite(const RunContext& run, ConstMatF wanted) const;
   void CopyOutput(const RunContext& run, ConstMatF wanted, const EncoderOutput& output) const;
 
@@ -59,6 +62,7 @@ class EncoderState {
   Embedding embedding_;
   FixedArray<Block> blocks_;
   Head head_;
+  TokenHead token_head_;
   BufferId hidden_, is_real_;
   FixedArray<LiveRows> live_rows_;    // per block, of the last run
   FixedArray<LiveRows> fewest_rows_;  // per block, see PrepareContext
@@ -127,7 +131,7 @@ Status EncoderState::Prepare() {
   SMX_TRY(live_rows_.Allocate(config.layers.size()));
   SMX_TRY(fewest_rows_.Allocate(config.layers.size()));
   const size_t fewest_real = config.masked_padding ? context_.max_tokens : 1;
-  ChooseRows({context_.max_tokens, fewest_real, fewest_real}, /*hidden_is_wanted=*/false);
+  ChooseRows({context_.max_tokens, fewest_real, fewest_real}, 1);
   std::copy(live_rows_.begin(), live_rows_.end(), fewest_rows_.begin());
   context_.fewest_rows = {fewest_rows_.data(), fewest_rows_.size()};
 
@@ -149,6 +153,7 @@ Status EncoderState::PlanStages() {
     SMX_TRY(blocks_[i].Prepare(data.weights.blocks[i], i, context_));
   }
   head_.Prepare(data.weights.head, context_);
+  token_head_.Prepare(data.weights.token_head, context_);
   return Status::kOk;
 }
 
@@ -168,6 +173,7 @@ Status EncoderState::Create(Span<uint8_t> bytes) {
   SMX_TRY(embedding_.Create(context_, &backend));
   for (Block& block : blocks_) SMX_TRY(block.Create(context_, &backend));
   SMX_TRY(head_.Create(context_, &backend));
+  SMX_TRY(token_head_.Create(context_, &backend));
   backend.FinishCreation();
   return Status::kOk;
 }
@@ -220,6 +226,14 @@ Status EncoderState::CheckOutput(const EncoderOutput& output, size_t rows) const
     return Fail(options.log, Status::kInvalidArgument, "output: %s has %zu values, must have 0 or %zu", out.name,
                 out.values.size(), out.size);
   }
+  if (!output.tokens.positions.empty() && (config.task != Task::kMaskedTokens || output.tokens.hook == nullptr)) {
+    return Fail(options.log, Status::kInvalidArgument, "output: tokens, of a model without a head for them or no hook");
+  }
+  for (const uint32_t position : output.tokens.positions) {
+    if (position < rows) continue;
+    return Fail(options.log, Status::kInvalidArgument, "output: tokens has position %u, must be below %zu", position,
+                rows);
+  }
   return Status::kOk;
 }
 
@@ -242,12 +256,18 @@ TextRows EncoderState::RowsOf(Span<const int32_t> token_ids) const {
   return {all, real, static_cast<size_t>(first_pad - token_ids.begin())};
 }
 
-size_t EncoderState::ChooseRows(const TextRows& text, bool hidden_is_wanted) {
+/// The first row is for the pooler and [CLS], and as there is nothing without it.
+size_t EncoderState::RowsWantedBy(const EncoderOutput& output, const TextRows& text) const {
+  size_t wanted = output.hidden.empty() && output.mean.empty() ? 1 : text.real;
+  for (const uint32_t position : output.tokens.positions) wanted = std::max(wanted, size_t{position} + 1);
+  return wanted;
+}
+
+size_t EncoderState::ChooseRows(const TextRows& text, size_t wanted) {
   if (!options.skip_dead_rows || options.batch_size > 1) {
     std::fill(live_rows_.begin(), live_rows_.end(), LiveRows{text.all, text.all, text.all});
     return text.all;
   }
-  const size_t wanted = hidden_is_wanted ? text.real : 1;
   FindLiveRows(data.config, text, wanted, {live_rows_.data(), live_rows_.size()});
   return wanted;
 }
@@ -257,6 +277,14 @@ Status EncoderState::RunLayers(const RunContext& run, Span<const int32_t> token_
   SMX_TRY(embedding_.Run(run, token_ids, type_ids, x.Rows(0, live_rows_[0].input)));
   for (size_t i = 0; i < blocks_.size(); ++i) SMX_TRY(blocks_[i].Run(run, live_rows_[i], x));
   return head_.Run(run, x);
+}
+
+Status EncoderState::RunTokenHead(const RunContext& run, ConstMatF wanted, const TokenLogits& tokens) {
+  const Status status = token_head_.Run(run, wanted, tokens);
+  if (status == Status::kInvalidModel) {
+    LogF(options.log, "output: not all logits of a token are finite numbers; the weights hold too large values");
+  }
+  return status;
 }
 
 Status EncoderState::CheckFinite(const RunContext& run, ConstMatF wanted) const {
@@ -286,7 +314,8 @@ void EncoderState::CopyOutput(const RunContext& run, ConstMatF wanted, const Enc
 Status EncoderState::Run(Span<const int32_t> token_ids, Span<const int32_t> type_ids, const EncoderOutput& output) {
   SMX_TRY(CheckInput(token_ids, type_ids));
   SMX_TRY(CheckOutput(output, token_ids.size()));
-  const size_t wanted = ChooseRows(RowsOf(token_ids), !output.hidden.empty() || !output.mean.empty());
+  const TextRows text = RowsOf(token_ids);
+  const size_t wanted = ChooseRows(text, RowsWantedBy(output, text));
   std::copy(plan.stages().begin(), plan.stages().end(), steps.begin());
   StageLog log = {{steps.data(), steps.size()}};
   const RunContext run = {data.config,
@@ -303,6 +332,7 @@ Status EncoderState::Run(Span<const int32_t> token_ids, Span<const int32_t> type
   if (status == Status::kBackendFailure) LogF(options.log, "xnnpack: refused a product that it was created for");
   SMX_TRY(status);
   SMX_TRY(CheckFinite(run, x.Rows(0, wanted)));
+  SMX_TRY(RunTokenHead(run, x.Rows(0, wanted), output.tokens));
   CopyOutput(run, x.Rows(0, wanted), output);
   return Status::kOk;
 }

@@ -116,10 +116,18 @@ size_t TextEncoder::PadTokens(size_t num_tokens) const {
   return num_rows;
 }
 
-Status TextEncoder::RunTokens(size_t num_tokens, Wanted wanted) {
-  const size_t num_rows = PadTokens(num_tokens);
+Status TextEncoder::Tokenize(const Texts& texts, const TokenizeOptions& options, TokenizeResult* tokens) {
+  return tokenizer_.Tokenize(texts.text, texts.pair, options, {token_ids_, type_ids_, {}, scratch_}, tokens);
+}
+
+EncoderOutput TextEncoder::ValuesAs(Wanted wanted) const {
   EncoderOutput output;
   output.*wanted = values_;
+  return output;
+}
+
+Status TextEncoder::RunTokens(size_t num_tokens, const EncoderOutput& output) {
+  const size_t num_rows = PadTokens(num_tokens);
   return encoder_.Run(token_ids_.subspan(0, num_rows), type_ids_.subspan(0, num_rows), output);
 }
 
@@ -134,7 +142,7 @@ Status TextEncoder::RunWindows(const Texts& texts, const TextOptions& options, W
   } windows = {this, wanted, {options.windows.pooling, pooled_}};
   const auto read = [](void* context, size_t num_tokens) {
     Windows& w = *static_cast<Windows*>(context);
-    SMX_TRY(w.encoder->RunTokens(num_tokens, w.wanted));
+    SMX_TRY(w.encoder->RunTokens(num_tokens, w.encoder->ValuesAs(w.wanted)));
     w.pool.Add({w.encoder->values_.data(), w.encoder->values_.size()});
     return Status::kOk;
   };
@@ -148,8 +156,8 @@ Status TextEncoder::RunWindows(const Texts& texts, const TextOptions& options, W
 
 Status TextEncoder::Run(const Texts& texts, const TextOptions& options, Wanted wanted, TokenizeResult* tokens) {
   if (options.windows.enabled) return RunWindows(texts, options, wanted, tokens);
-  SMX_TRY(tokenizer_.Tokenize(texts.text, texts.pair, options.tokenize, {token_ids_, type_ids_, {}, scratch_}, tokens));
-  return RunTokens(tokens->num_tokens, wanted);
+  SMX_TRY(Tokenize(texts, options.tokenize, tokens));
+  return RunTokens(tokens->num_tokens, ValuesAs(wanted));
 }
 
 Report TextEncoder::report() const {

@@ -19,14 +19,14 @@ struct Texts {
   std::string_view pair;
 };
 
-/// Text to one of the outputs that an Encoder gives: tokenizer and Encoder over one arena. What Classifier and Embedder
-/// share. Token ids, type ids, values and the tokenizer's scratch lie in front, the Encoder's bytes behind.
+/// Text to what an Encoder gives: tokenizer and Encoder over one arena. What Classifier, Embedder and MaskFiller share.
+/// Token ids, type ids, values and the tokenizer's scratch lie in front, the Encoder's bytes behind.
 class TextEncoder {
  public:
   /// Which output a run is for.
   using Wanted = Span<float> EncoderOutput::*;
 
-  /// Exact, at any alignment. `num_values`: of the wanted output.
+  /// Exact, at any alignment. `num_values`: of the wanted output, or of the owner's own use.
   ///
   /// @retval kUnsupported  the model has no tokenizer, routes over batches, or cannot hold a pair of texts.
   static Result<size_t> ArenaBytes(const Model& model, const Options& options, size_t num_values);
@@ -42,6 +42,11 @@ class TextEncoder {
   /// values().
   Status Run(const Texts& texts, const TextOptions& options, Wanted wanted, TokenizeResult* tokens);
 
+  /// Run in two steps: the tokens of texts, cut to what the model reads; then those through the Encoder.
+  Status Tokenize(const Texts& texts, const TokenizeOptions& options, TokenizeResult* tokens);
+  Status RunTokens(size_t num_tokens, const EncoderOutput& output);
+
+  Span<const int32_t> token_ids() const { return {token_ids_.data(), token_ids_.size()}; }
   const Model& model() const { return model_; }
   const Log& log() const { return log_; }
   Span<float> values() const { return values_; }
@@ -50,7 +55,7 @@ class TextEncoder {
 
  private:
   size_t PadTokens(size_t num_tokens) const;
-  Status RunTokens(size_t num_tokens, Wanted wanted);
+  EncoderOutput ValuesAs(Wanted wanted) const;
   Status RunWindows(const Texts& texts, const TextOptions& options, Wanted wanted, TokenizeResult* tokens);
 
   const Model& model_;

@@ -6,6 +6,7 @@
 #include "file_format.h"
 #include "fuzz/targets.h"
 #include "smx/classifier.h"
+#include "smx/mask_filler.h"
 #include "smx/sha256.h"
 
 namespace smx::fuzz {
@@ -94,6 +95,26 @@ void RunEncoder(const Model& model, const Choice& choice) {
   Require(std::memcmp(logits.data(), again.data(), logits.size() * sizeof(float)) == 0, "with the same bits");
 }
 
+void RunMaskFiller(const Model& model, const Choice& choice) {
+  Options options;
+  options.backend = choice.backend;
+  const Result<size_t> arena_bytes = MaskFiller::ArenaBytes(model, options);
+  if (!arena_bytes.ok() || arena_bytes.value() > kMaxArenaBytes) return;
+  const AlignedBytes arena(arena_bytes.value());
+  Result<MaskFiller> filler = MaskFiller::Create(model, options, Span<uint8_t>(arena.data(), arena.size()));
+  Require(filler.ok(), "what ArenaBytes plans can be created");
+  MaskCandidate candidates[8] = {};
+  FillResult result = {};
+  const Status status = filler->Fill("ab [MASK] c", {}, {}, candidates, &result);
+  Require(status == Status::kOk || status == Status::kInvalidModel, "masks are filled, or the model gives no numbers");
+  if (status != Status::kOk) return;
+  for (size_t i = 0; i < result.num_masks; ++i) {
+    const bool is_token =
+        candidates[i].token_id >= 0 && static_cast<size_t>(candidates[i].token_id) < model.info().vocab_size;
+    Require(is_token && candidates[i].probability > 0 && candidates[i].probability <= 1, "by tokens of the vocabulary");
+  }
+}
+
 void RunClassifier(const Model& model, const Choice& choice) {
   Options options;
   options.backend = choice.backend;
@@ -114,6 +135,8 @@ void RunClassifier(const Model& model, const Choice& choice) {
           "with a probability, which the temperature keeps one");
   const Status pair_status = classifier->Classify("ab", "c", {}, {}, &prediction);
   Require(pair_status == Status::kOk || pair_status == Status::kInvalidModel, "a pair too");
+  const Status window_status = classifier->Classify("ab c! ab c! ab c! ab c!", {}, {{}, {true, 0}}, {}, &prediction);
+  Require(window_status == Status::kOk || window_status == Status::kInvalidModel, "and a text in windows");
 }
 
 }  // namespace
@@ -136,6 +159,7 @@ void RunModel(const uint8_t* data, size_t size) {
   if (!model.ok()) return;
   RunEncoder(model.value(), choice);
   RunClassifier(model.value(), choice);
+  RunMaskFiller(model.value(), choice);
 }
 
 }  // namespace smx::fuzz

@@ -6,6 +6,7 @@ papers (BERT, arXiv:1810.04805; GELU, arXiv:1606.08415). Needs NumPy.
 
 answers.safetensors holds input_ids and type_ids [texts, length], pads at the end, and for each of the two GELUs, gelu (by
 the error function) and gelu_new (by tanh): sequence_output, 0 in pads; pooled_output; logits; mean, of the real rows.
+masked.safetensors: a head of masked tokens for the same BERT and answers/GELU [masks, vocabulary] for MASKED_TEXTS.
 Pads are computed like any token and masked as keys, as Hugging Face does, and only then set to 0.
 """
 import json
@@ -24,6 +25,7 @@ CONFIG = {"model_type": "bert", "architectures": ["BertForSequenceClassification
           "max_position_embeddings": 20, "type_vocab_size": 2, "hidden_act": "gelu", "layer_norm_eps": 0.01,
           "pad_token_id": 0, "position_embedding_type": "absolute", "hidden_dropout_prob": 0.1,
           "id2label": {"0": "cards", "1": "money", "2": "other"}, "label2id": {"cards": 0, "money": 1, "other": 2}}
+MASKED_TEXTS = [("where is [MASK] card ?", None), ("[MASK] is lost", "how [MASK] i get it ."), ("my pin", None)]
 TEXTS = [("where is my card ?", None), ("why is my new pin not arrived", "how i get it ."), ("lost", None)]
 
 
@@ -58,6 +60,16 @@ def weights(random):
     w["classifier.weight"] = random.standard_normal((3, d)) / math.sqrt(d)
     w["classifier.bias"] = 0.3 * random.standard_normal(3)
     return {name: value.astype(np.float32) for name, value in w.items()}
+
+
+def masked_weights(random):
+    """A head of masked tokens on top; its last kernel is the table of words."""
+    d = CONFIG["hidden_size"]
+    w = {"transform.dense.weight": random.standard_normal((d, d)) / math.sqrt(d),
+         "transform.dense.bias": 0.3 * random.standard_normal(d),
+         "transform.LayerNorm.weight": 1 + 0.3 * random.standard_normal(d),
+         "transform.LayerNorm.bias": 0.3 * random.standard_normal(d), "bias": random.standard_normal(len(PIECES))}
+    return {f"cls.predictions.{name}": value.astype(np.float32) for name, value in w.items()}
 
 
 def gelu(x):
@@ -96,6 +108,27 @@ def answer(w, ids, types, activation):
                  x + dense(f"{at}.output.dense", activation(dense(f"{at}.intermediate.dense", x))))
     pooled = np.tanh(dense("pooler.dense", x[0]))
     return x, pooled, pooled @ w["classifier.weight"].T + w["classifier.bias"]
+
+
+def fill(w, hidden, activation):
+    """Logits over the vocabulary of a row of the last block."""
+    at = {name[len("cls.predictions."):]: value for name, value in w.items() if name.startswith("cls.")}
+    x = activation(at["transform.dense.weight"] @ hidden + at["transform.dense.bias"])
+    x = x - x.mean()
+    x = x / np.sqrt((x ** 2).mean() + CONFIG["layer_norm_eps"])
+    x = x * at["transform.LayerNorm.weight"] + at["transform.LayerNorm.bias"]
+    return w["bert.embeddings.word_embeddings.weight"] @ x + at["bias"]
+
+
+def masked(w, random):
+    """What masked.safetensors holds: the head, and of every mask in order the logits for both GELUs."""
+    stored = masked_weights(random)
+    exact = {name: value.astype(np.float64) for name, value in {**w, **stored}.items()}
+    for activation in (gelu, gelu_new):
+        rows = [(answer(exact, ids, types, activation)[0], ids) for ids, types in zip(*tokens(MASKED_TEXTS))]
+        logits = [fill(exact, x[i], activation) for x, ids in rows for i in np.flatnonzero(ids == PIECES.index("[MASK]"))]
+        stored[f"answers/{activation.__name__}"] = np.array(logits, np.float32)
+    return stored
 
 
 def tokens(texts):
@@ -137,6 +170,7 @@ def main(folder):
                             ("logits", np.array(logits)), ("mean", hidden.sum(1) / real.sum(1))):
             answers[f"{activation.__name__}/{name}"] = value.astype(np.float32)
     save(folder / "model.safetensors", stored)
+    save(folder / "masked.safetensors", masked(stored, np.random.default_rng(SEED + 1)))
     save(folder / "answers.safetensors", answers)
     (folder / "config.json").write_text(json.dumps(CONFIG, indent=1) + "\n", encoding="utf-8")
     (folder / "vocab.txt").write_text("\n".join(PIECES) + "\n", encoding="utf-8")

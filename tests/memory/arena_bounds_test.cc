@@ -100,13 +100,15 @@ Answer RunGuarded(Encoder* encoder, const Model& model, const TokenInput& input)
   const GuardedValues<float> cls((std::vector<float>(row_per_text)));
   const GuardedValues<float> mean((std::vector<float>(row_per_text)));
   const GuardedValues<float> logits(std::vector<float>(input.num_texts * model.info().num_classes));
-  const smx::EncoderOutput output = {{hidden.data(), hidden.size()},
-                                     {pooled.data(), pooled.size()},
-                                     {logits.data(), logits.size()},
-                                     {cls.data(), cls.size()},
-                                     {mean.data(), mean.size()}};
+  std::vector<float> token_logits;
+  const uint32_t first[] = {0};
+  smx::TokenLogits tokens;
+  if (model.info().task == smx::Task::kMaskedTokens) tokens = smx::tests::KeepLogits(first, &token_logits);
+  const smx::EncoderOutput output = {{hidden.data(), hidden.size()}, {pooled.data(), pooled.size()},
+                                     {logits.data(), logits.size()}, {cls.data(), cls.size()},
+                                     {mean.data(), mean.size()},     tokens};
   REQUIRE(encoder->Run({ids.data(), ids.size()}, {types.data(), types.size()}, output) == Status::kOk);
-  return {hidden.ToVector(), mean.ToVector(), pooled.ToVector(), logits.ToVector(), cls.ToVector()};
+  return {hidden.ToVector(), mean.ToVector(), pooled.ToVector(), logits.ToVector(), cls.ToVector(), token_logits};
 }
 
 void CheckGuarded(const ModelContent& content, WeightsType type, Random* random, const Options& options = {}) {

@@ -8,8 +8,10 @@
 #include <doctest/doctest.h>
 
 #include "smx/embedder.h"
+#include "smx/mask_filler.h"
 #include "support/heap.h"
 #include "support/models.h"
+#include "support/tiny_models.h"
 
 using smx::Classifier;
 using smx::Embedder;
@@ -80,6 +82,24 @@ TEST_CASE("heap: classifying and embedding texts of changing length calls it nev
       CHECK(worst == Status::kOk);
       CHECK(calls == 0);
     }
+  }
+}
+
+TEST_CASE("heap: filling masks calls it never") {
+  for (const WeightsType type : {WeightsType::kInt8, WeightsType::kF32}) {
+    const MemoryModel model(smx::tests::TinyMasked(), type);
+    WithArena<smx::MaskFiller> filler(*model, {}, "test");
+    std::vector<smx::MaskCandidate> candidates(12);
+    Status worst = Status::kOk;
+    const size_t calls = HeapCallsOf([&] {
+      for (const char* text : {"[MASK]", "ab [MASK] c [MASK]", "c", ""}) {
+        smx::FillResult result;
+        const Status status = filler->Fill(text, {}, {3, {}}, candidates, &result);
+        if (status != Status::kOk) worst = status;
+      }
+    });
+    CHECK(worst == Status::kOk);
+    CHECK(calls == 0);
   }
 }
 

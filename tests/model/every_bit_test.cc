@@ -97,7 +97,11 @@ class Sweep {
     REQUIRE(encoder.ok());
     std::vector<int32_t> ids(model.info().max_seq_len, 1);
     std::vector<float> logits(model.info().num_classes);
-    return encoder->Run(ids, {}, {{}, {}, logits}) == Status::kOk;
+    smx::EncoderOutput output = {{}, {}, logits};
+    const uint32_t positions[] = {0, static_cast<uint32_t>(ids.size() - 1)};
+    const auto look = [](void*, size_t, smx::Span<const float>) {};
+    if (model.info().task == smx::Task::kMaskedTokens) output.tokens = {positions, look, nullptr};
+    return encoder->Run(ids, {}, output) == Status::kOk;
   }
 
   ModelBytes file_;
@@ -107,7 +111,9 @@ class Sweep {
 };
 
 std::vector<smx::tools::ModelContent> TinyModels() {
-  return {smx::tests::TinyLinear(), smx::tests::TinyExperts(), smx::tests::TinyTransforms()};
+  smx::tools::ModelContent masked = smx::tests::TinyMasked();
+  masked.tokenizer.reset();  // whose bits are TinyLinear's
+  return {smx::tests::TinyLinear(), smx::tests::TinyExperts(), smx::tests::TinyTransforms(), masked};
 }
 
 void Report(const std::string& what, const Counts& c) {

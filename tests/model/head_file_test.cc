@@ -66,6 +66,32 @@ TEST_CASE("model file: a model of embeddings has no classes, and only it may lac
              Status::kInvalidModel, "labels");
 }
 
+TEST_CASE("model file: a model of masked tokens has neither classes nor a pooler, but all arrays of its head") {
+  const auto is_masked = [](ModelContent* c) {
+    c->config.task = schema::TaskKind_MASKED_TOKENS;
+    c->config.labels.clear();
+  };
+  CheckLoads(LoadChanged("linear", is_masked), Status::kInvalidModel, "MASKED_TOKENS with 3 classes");
+  const auto without_classes = [&](ModelContent* c) {
+    is_masked(c);
+    c->config.num_classes = 0;
+  };
+  CheckLoads(LoadChanged("linear", without_classes), Status::kInvalidModel, "MASKED_TOKENS with a pooler");
+  CheckLoads(LoadChanged("linear",
+                         [&](ModelContent* c) {
+                           without_classes(c);
+                           c->config.has_pooler = false;
+                         }),
+             Status::kInvalidModel, "predictions_dense/kernel: missing");
+  CheckLoads(LoadChanged("linear",
+                         [&](ModelContent* c) {
+                           without_classes(c);
+                           c->config.has_pooler = false;
+                           c->config.temperature = 2;
+                         }),
+             Status::kInvalidModel, "MASKED_TOKENS, must be 1");
+}
+
 TEST_CASE("model file: only a model whose two widths are equal may lack the hidden mapping") {
   CheckLoads(LoadChanged("linear", [](ModelContent* c) { c->config.has_hidden_mapping = false; }),
              Status::kInvalidModel, "d_emb 24 is not d_model 32");

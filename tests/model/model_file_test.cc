@@ -323,7 +323,7 @@ TEST_CASE("model file: what is not built is unsupported, by its name") {
 
 TEST_CASE("model file: tasks that are not built are unsupported, by their names") {
   const ModelBytes tasks = Changed("linear", [](ModelContent* c) { c->config.task = schema::TaskKind_REGRESSION; });
-  for (const auto task : {schema::TaskKind_TOKEN_LABELS, schema::TaskKind_MASKED_TOKENS}) {
+  for (const auto task : {schema::TaskKind_TOKEN_LABELS}) {
     tasks.Set(*tasks.model().config(), schema::Config::VT_TASK, task);
     CheckLoads(tasks.LoadRehashed(), Status::kUnsupported, schema::EnumNameTaskKind(task));
   }

@@ -198,6 +198,11 @@ ArrayMap Filler::Fill() {
     AddDense("encoder/feed_forward_" + number + "/output", c_.d_ff, c_.d_model);
   }
   if (c_.has_pooler) AddDense("encoder/pooler", c_.d_model, c_.d_model);
+  if (c_.task == schema::TaskKind_MASKED_TOKENS) {
+    AddDense("predictions_dense", c_.d_model, c_.d_emb);
+    AddLayerNorm("predictions_layer_norm", c_.d_emb);
+    Add("predictions_output/output_bias", {c_.vocab_size}, 0.3f);
+  }
   if (c_.num_classes == 0) return std::move(arrays_);
   Add("classification/output_kernel", {c_.num_classes, c_.d_model}, Gain(c_.d_model));
   Add("classification/output_bias", {c_.num_classes}, 0.3f);
@@ -219,7 +224,7 @@ void FillText(const ModelInfo& info, Random* random, int32_t* ids, size_t n) {
   if (num_real > 0 && random->Percent(15)) ids[random->Between(0, num_real - 1)] = info.pad_id;
 }
 
-/// As other encoders have it, and embeddings without a head, or without a pooler too.
+/// As other encoders have it; masked tokens, and embeddings without a head, or without a pooler too.
 void AddVariants(Random* random, ModelConfig* c) {
   if (random->Percent(30)) c->activation = schema::Activation_GELU_ERF;
   if (random->Percent(30)) c->layer_norm_epsilon = 0.01;
@@ -229,8 +234,8 @@ void AddVariants(Random* random, ModelConfig* c) {
   }
   if (!random->Percent(20)) return;
   c->num_classes = 0;
-  c->task = schema::TaskKind_EMBEDDING;
-  c->has_pooler = random->Percent(50);
+  c->task = random->Percent(50) ? schema::TaskKind_MASKED_TOKENS : schema::TaskKind_EMBEDDING;
+  c->has_pooler = c->task == schema::TaskKind_EMBEDDING && random->Percent(50);
 }
 
 }  // namespace
@@ -250,6 +255,7 @@ ModelConfig RandomModelConfig(Random* random) {
   const bool is_regression = random->Percent(20);
   c.num_classes = is_regression ? 1 : static_cast<uint32_t>(random->Between(1, 9));
   if (is_regression) c.task = schema::TaskKind_REGRESSION;
+  if (!is_regression && random->Percent(20)) c.task = schema::TaskKind_MULTI_LABEL;
   c.padding = random->Percent(30) ? schema::Padding_MASKED : schema::Padding_REFERENCE;
   const size_t num_layers = random->Between(1, 6);
   const std::vector<bool> attention = RandomLayout(num_layers, random);
@@ -295,6 +301,7 @@ std::string Describe(const ModelConfig& c) {
   add("d_ff", c.d_ff);
   add("pad_id", c.pad_id);
   add("classes", c.num_classes);
+  if (c.task == schema::TaskKind_MASKED_TOKENS) text += " masked tokens";
   if (!c.has_pooler) text += " no pooler";
   if (!c.has_hidden_mapping) text += " no hidden mapping";
   if (c.activation == schema::Activation_GELU_ERF) text += " gelu_erf";

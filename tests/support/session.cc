@@ -14,7 +14,7 @@ bool SameBits(const Answer& a, const Answer& b) {
   const bool same_hidden = a.hidden.empty() || b.hidden.empty() || SameBits(a.hidden, b.hidden);
   const bool same_mean = a.mean.empty() || b.mean.empty() || SameBits(a.mean, b.mean);
   return same_hidden && same_mean && SameBits(a.cls, b.cls) && SameBits(a.pooled, b.pooled) &&
-         SameBits(a.logits, b.logits);
+         SameBits(a.logits, b.logits) && SameBits(a.token_logits, b.token_logits);
 }
 
 void FillArena(ArenaFill fill, Span<uint8_t> bytes) {
@@ -61,6 +61,14 @@ void Session::Create(const Options& options) {
   encoder_ = std::make_unique<Encoder>(std::move(created.value()));
 }
 
+TokenLogits KeepLogits(Span<const uint32_t> positions, std::vector<float>* kept) {
+  const auto keep = [](void* context, size_t, Span<const float> logits) {
+    auto* values = static_cast<std::vector<float>*>(context);
+    values->insert(values->end(), logits.begin(), logits.end());
+  };
+  return {positions, keep, kept};
+}
+
 Answer Session::Run(const TokenInput& input, bool wants_hidden) {
   const ModelInfo& info = model_.info();
   constexpr float kUntouched = 7777.0f;
@@ -71,8 +79,11 @@ Answer Session::Run(const TokenInput& input, bool wants_hidden) {
   if (info.has_pooler) answer.pooled.assign(row_per_text, kUntouched);
   answer.cls.assign(row_per_text, kUntouched);
   answer.logits.assign(input.num_texts * info.num_classes, kUntouched);
+  TokenLogits tokens;
+  const uint32_t first[] = {0};
+  if (info.task == Task::kMaskedTokens) tokens = KeepLogits(first, &answer.token_logits);
   REQUIRE(encoder_->Run(input.token_ids, input.type_ids,
-                        {answer.hidden, answer.pooled, answer.logits, answer.cls, answer.mean}) == Status::kOk);
+                        {answer.hidden, answer.pooled, answer.logits, answer.cls, answer.mean, tokens}) == Status::kOk);
   return answer;
 }
 

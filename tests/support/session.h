@@ -16,11 +16,12 @@ namespace smx::tests {
 struct Answer {
   std::vector<float> hidden, mean;         // empty when not asked for
   std::vector<float> pooled, logits, cls;  // empty where the model has none
+  std::vector<float> token_logits;         // of the first token; the same
 };
 
 bool SameBits(const std::vector<float>& a, const std::vector<float>& b);
 
-/// pooled, logits and cls, and hidden and mean where both have them.
+/// pooled, logits, token_logits and cls, and hidden and mean where both have them.
 bool SameBits(const Answer& a, const Answer& b);
 
 /// What the arena holds before Create and between runs: nobody may read it.
@@ -49,6 +50,9 @@ class Session {
   Span<uint8_t> arena_;
   std::unique_ptr<Encoder> encoder_;
 };
+
+/// Appends the logits of `positions` to `kept`; for EncoderOutput::tokens.
+TokenLogits KeepLogits(Span<const uint32_t> positions, std::vector<float>* kept);
 
 /// Encoder::ArenaBytes; fails the test when there is none.
 size_t ArenaBytesOf(const Model& model, const Options& options = {});

@@ -111,10 +111,17 @@ tools::Checkpoint MakeCheckpoint(const ModelConfig& config) {
   for (size_t i = 0; i < config.layers.size(); ++i) {
     AddBlock(config.layers[i], std::to_string(i), num_experts, &builder);
   }
-  builder.Add("encoder/pooler/kernel", {kModel, kModel});
-  builder.Add("encoder/pooler/bias", {kModel});
-  builder.Add("classification/output_kernel", {kClasses, kModel});
-  builder.Add("classification/output_bias", {kClasses});
+  if (config.task == schema::TaskKind_MASKED_TOKENS) {
+    builder.Add("predictions_dense/kernel", {kModel, kEmb});
+    builder.Add("predictions_dense/bias", {kEmb});
+    builder.AddLayerNorm("predictions_layer_norm", kEmb);
+    builder.Add("predictions_output/output_bias", {kVocab});
+  } else {
+    builder.Add("encoder/pooler/kernel", {kModel, kModel});
+    builder.Add("encoder/pooler/bias", {kModel});
+    builder.Add("classification/output_kernel", {kClasses, kModel});
+    builder.Add("classification/output_bias", {kClasses});
+  }
   builder.EndSegment();
   builder.BeginExperts();
   for (size_t i = 0; i < config.layers.size(); ++i) {
@@ -174,6 +181,17 @@ tools::ModelContent TinyLinear() {
   content.config.labels = {"yes", "no", "perhaps"};
   content.config.temperature = 1.5;
   content.tokenizer = TinyTokenizer();
+  content.checkpoint = MakeCheckpoint(content.config);
+  return content;
+}
+
+tools::ModelContent TinyMasked() {
+  ModelContent content = TinyLinear();
+  content.config.task = schema::TaskKind_MASKED_TOKENS;
+  content.config.has_pooler = false;
+  content.config.num_classes = 0;
+  content.config.labels.clear();
+  content.config.temperature = 1;
   content.checkpoint = MakeCheckpoint(content.config);
   return content;
 }

@@ -11,6 +11,9 @@ namespace smx::tests {
 /// Two layers, linear mixing, dense; masked padding, labels, and a WordPiece tokenizer whose normalization knows ASCII.
 tools::ModelContent TinyLinear();
 
+/// TinyLinear with a head of masked tokens instead of pooler and classes.
+tools::ModelContent TinyMasked();
+
 /// Three layers, linear mixing and attention, dense and two experts; the reference's padding, no tokenizer, no labels.
 tools::ModelContent TinyExperts();
 

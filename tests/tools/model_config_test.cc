@@ -52,6 +52,16 @@ TEST_CASE("config: a model of embeddings has no classes, and maybe no pooler") {
   CheckFails({{"n_classes", 0}}, "n_classes is 0");
 }
 
+TEST_CASE("config: a model of masked tokens has neither classes nor a pooler") {
+  const ModelConfig config = Parsed({{"task", "masked_tokens"}, {"n_classes", nullptr}});
+  CHECK(config.task == schema::TaskKind_MASKED_TOKENS);
+  CHECK(config.num_classes == 0);
+  CHECK(!config.has_pooler);
+  CheckFails({{"task", "masked_tokens"}}, "n_classes is 3");
+  CheckFails({{"task", "masked_tokens"}, {"n_classes", 0}, {"pooler", true}}, "pooler is true");
+  CheckFails({{"task", "masked_tokens"}, {"n_classes", 0}, {"temperature", 2}}, "temperature");
+}
+
 TEST_CASE("config: task and is_regression say the same, or one of them is not there") {
   CHECK(Parsed({{"task", "classification"}}).num_classes == 3);
   CHECK(Parsed({{"task", "regression"}, {"n_classes", 1}, {"is_regression", nullptr}}).task ==

@@ -34,6 +34,9 @@ class Taker {
     checkpoint_.parameters.push_back({name, {shape.begin(), shape.end()}, std::move(values), channel_axis, segment_});
   }
 
+  /// May be there, and is not read.
+  void Ignore(const std::string& name) { taken_.insert(name); }
+
   void NextSegment() { ++segment_; }
   uint32_t segment() const { return segment_; }
   uint32_t first_expert_segment = 0;
@@ -203,6 +206,21 @@ void TakeHead(Taker* taker, const ModelConfig& c) {
   taker->NextSegment();
 }
 
+/// The pre-training model of the reference, which also has a pooler and a head of next sentences; they are not for
+/// this.
+void TakeTokenHead(Taker* taker, const ModelConfig& c) {
+  if (c.task != schema::TaskKind_MASKED_TOKENS) return;
+  taker->Take("predictions_dense/kernel", {c.d_model, c.d_emb});
+  taker->Take("predictions_dense/bias", {c.d_emb});
+  TakeLayerNorm(taker, "predictions_layer_norm", c.d_emb);
+  taker->Take("predictions_output/output_bias", {c.vocab_size});
+  taker->NextSegment();
+  for (const char* name :
+       {"encoder/pooler/kernel", "encoder/pooler/bias", "classification/output_kernel", "classification/output_bias"}) {
+    taker->Ignore(name);
+  }
+}
+
 }  // namespace
 
 Checkpoint ReadCheckpoint(const std::string& path, const ArrayMap& arrays, const ModelConfig& config) {
@@ -214,6 +232,7 @@ Checkpoint ReadCheckpoint(const std::string& path, const ArrayMap& arrays, const
     taker.NextSegment();
   }
   TakeHead(&taker, config);
+  TakeTokenHead(&taker, config);
   taker.first_expert_segment = taker.segment();
   for (size_t i = 0; i < config.layers.size(); ++i) {
     if (config.layers[i].feed_forward == schema::FeedForwardKind_EXPERTS) TakeExperts(&taker, config, i);

@@ -178,8 +178,8 @@ schema::TaskKind ReadTask(JsonReader* reader) {
   const std::string problem = reader->TextOr("problem_type", "");
   const bool is_regression = reader->BoolOr("is_regression", problem == "regression");
   const std::string task = reader->TextOr("task", is_regression ? "regression" : "classification");
-  if (!IsOneOf(task, {"classification", "regression", "embedding"})) {
-    reader->Fail("task", "must be classification, regression or embedding");
+  if (!IsOneOf(task, {"classification", "regression", "embedding", "masked_tokens"})) {
+    reader->Fail("task", "must be classification, regression, embedding or masked_tokens");
   }
   if (reader->Has("is_regression") && is_regression != (task == "regression")) {
     reader->Fail("is_regression", "but task is " + task);
@@ -191,6 +191,7 @@ schema::TaskKind ReadTask(JsonReader* reader) {
     reader->Fail("problem_type", "but task is " + task);
   }
   if (task == "embedding") return schema::TaskKind_EMBEDDING;
+  if (task == "masked_tokens") return schema::TaskKind_MASKED_TOKENS;
   if (task == "regression") return schema::TaskKind_REGRESSION;
   return problem == "multi_label_classification" ? schema::TaskKind_MULTI_LABEL : schema::TaskKind_CLASSIFICATION;
 }
@@ -198,12 +199,15 @@ schema::TaskKind ReadTask(JsonReader* reader) {
 /// What is on top of the last block. Without a head the rows themselves are read, as embeddings.
 void ReadHead(JsonReader* reader, ModelConfig* config) {
   config->task = ReadTask(reader);
-  const bool is_embedding = config->task == schema::TaskKind_EMBEDDING;
-  config->num_classes = is_embedding ? reader->CountOr("n_classes", 0) : reader->Count("n_classes");
-  if (is_embedding && config->num_classes != 0)
-    reader->Fail("n_classes", "must not be there, or 0, for task embedding");
-  config->has_pooler = reader->BoolOr("pooler", true);
-  if (!config->has_pooler && !is_embedding) reader->Fail("pooler", "must be true: the head reads the pooled row");
+  const bool is_masked_tokens = config->task == schema::TaskKind_MASKED_TOKENS;
+  const bool has_classes = config->task != schema::TaskKind_EMBEDDING && !is_masked_tokens;
+  config->num_classes = has_classes ? reader->Count("n_classes") : reader->CountOr("n_classes", 0);
+  if (!has_classes && config->num_classes != 0) {
+    reader->Fail("n_classes", "must not be there, or 0, for task embedding and masked_tokens");
+  }
+  config->has_pooler = reader->BoolOr("pooler", !is_masked_tokens);
+  if (!config->has_pooler && has_classes) reader->Fail("pooler", "must be true: the head reads the pooled row");
+  if (config->has_pooler && is_masked_tokens) reader->Fail("pooler", "must be false: masked tokens do not read it");
   const bool is_regression = config->task == schema::TaskKind_REGRESSION;
   if (is_regression && config->num_classes != 1) reader->Fail("n_classes", "must be 1 for is_regression");
 }

@@ -10,6 +10,7 @@ void AddBench(CLI::App* app);
 void AddClassify(CLI::App* app);
 void AddEmbed(CLI::App* app);
 void AddEvaluate(CLI::App* app);
+void AddFill(CLI::App* app);
 void AddInspect(CLI::App* app);
 void AddRun(CLI::App* app);
 void AddTokenize(CLI::App* app);

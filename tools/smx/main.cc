@@ -25,5 +25,6 @@ int main(int argc, char** argv) {
   smx::tools::AddBench(&app);
   smx::tools::AddRun(&app);
   smx::tools::AddEmbed(&app);
+  smx::tools::AddFill(&app);
   return smx::tools::RunProgram(&app, argc, argv);
 }

@@ -17,6 +17,14 @@ namespace internal {
 class EncoderState;
 }
 
+/// What a model of Task::kMaskedTokens gives for some of its rows, one after the other.
+struct TokenLogits {
+  Span<const uint32_t> positions = {};  ///< Rows of the input, each below B * n.
+  /// Sees the logits [vocab_size] of positions[index], raw, during the call only. What it saw before Run fails is void.
+  void (*hook)(void* context, size_t index, Span<const float> logits) = nullptr;
+  void* context = nullptr;
+};
+
 /// What Run fills; an empty span is not wanted and not written.
 struct EncoderOutput {
   Span<float> hidden;  ///< [B, n, d_model], after the last layer norm; 0 in dead rows: pads behind the last real token
@@ -24,6 +32,7 @@ struct EncoderOutput {
   Span<float> logits;  ///< [B, num_classes], raw: neither temperature nor softmax; none of a model without a head
   Span<float> cls = {};   ///< [B, d_model], the first row of hidden, which is that of [CLS]
   Span<float> mean = {};  ///< [B, d_model], the mean of hidden over the real tokens; 0 of a text that has none
+  TokenLogits tokens = {};
 };
 
 /// Encodes tokenised texts into hidden states, a pooled vector and logits.

@@ -48,9 +48,10 @@ enum class Task : uint8_t {
   kRegression,      ///< A value: the one logit.
   kMultiLabel,      ///< Each class apart, any number of them: sigmoid(logits / temperature).
   kEmbedding,       ///< A vector: no head, num_classes is 0.
+  kMaskedTokens,    ///< A token of the vocabulary for each row that is asked for; num_classes is 0, no pooler.
 };
 
-/// "classification", "regression", "multi_label" or "embedding"
+/// "classification", "regression", "multi_label", "embedding" or "masked_tokens"
 const char* TaskName(Task task);
 
 /// The sizes of a model; names as in the reference's configuration.
@@ -62,10 +63,10 @@ struct ModelInfo {
   size_t num_selected_experts;     ///< Experts that a token chooses; 0 where tokens do not choose.
   bool batch_prioritized_routing;  ///< The surest tokens choose first.
   bool reference_group_order;      ///< Several routing groups: the reference's mix-up of groups and experts.
-  size_t num_classes;              ///< 0 without a head: the model gives embeddings only.
+  size_t num_classes;              ///< 0 of a model that has no classes: kEmbedding, kMaskedTokens.
   int32_t pad_id;
   Task task;
-  bool has_pooler;         ///< Always with a head.
+  bool has_pooler;         ///< Always with classes, never with masked tokens.
   const char* activation;  ///< "gelu_tanh" or "gelu_erf"
   float layer_norm_epsilon;
   double temperature;        ///< Divides the logits before they become probabilities; 1 where there are none.

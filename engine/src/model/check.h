@@ -20,6 +20,11 @@ Status CheckConfig(const schema::Model& model, const Log& log, ModelConfig* conf
 /// @retval kInvalidModel, kUnsupported, kOutOfMemory
 Status BindWeights(const VerifiedFile& file, const ModelConfig& config, const Log& log, ModelWeights* weights);
 
+/// Kernels that read the same activations are of one type; pooler and heads are float32.
+///
+/// @retval kInvalidModel, kUnsupported
+Status CheckTypes(const ModelConfig& config, const ModelWeights& weights, const Log& log);
+
 /// Values, or scales, of a tensor: bytes [begin, end) of a segment, begin a multiple of 64.
 struct TensorExtent {
   uint32_t segment;

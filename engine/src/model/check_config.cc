@@ -99,6 +99,9 @@ Status CheckTask(schema::TaskKind kind, const Log& log, Task* task) {
     case schema::TaskKind_EMBEDDING:
       *task = Task::kEmbedding;
       return Status::kOk;
+    case schema::TaskKind_MASKED_TOKENS:
+      *task = Task::kMaskedTokens;
+      return Status::kOk;
     default:
       return NotBuilt(log, "task", schema::EnumNameTaskKind(kind), kind);
   }
@@ -106,11 +109,16 @@ Status CheckTask(schema::TaskKind kind, const Log& log, Task* task) {
 
 /// What is on top of the last block.
 Status CheckHead(const schema::Config& c, const Log& log) {
-  const bool is_embedding = c.task() == schema::TaskKind_EMBEDDING;
-  if (is_embedding && c.num_classes() != 0) {
-    return Fail(log, Status::kInvalidModel, "config: task EMBEDDING with %u classes, must be 0", c.num_classes());
+  const bool is_masked_tokens = c.task() == schema::TaskKind_MASKED_TOKENS;
+  const bool has_classes = !is_masked_tokens && c.task() != schema::TaskKind_EMBEDDING;
+  if (!has_classes && c.num_classes() != 0) {
+    return Fail(log, Status::kInvalidModel, "config: task %s with %u classes, must be 0",
+                schema::EnumNameTaskKind(c.task()), c.num_classes());
   }
-  if (is_embedding) return Status::kOk;
+  if (is_masked_tokens && c.has_pooler()) {
+    return Fail(log, Status::kInvalidModel, "config: task MASKED_TOKENS with a pooler, which nobody reads");
+  }
+  if (!has_classes) return Status::kOk;
   const Bound classes[] = {{"num_classes", c.num_classes(), kMaxWidth}};
   SMX_TRY(CheckBounds(classes, log));
   if (c.task() == schema::TaskKind_REGRESSION && c.num_classes() != 1) {

@@ -319,27 +319,19 @@ void BindHead(const ModelConfig& c, Binder* bind, HeadWeights* w) {
   w->classification = bind->Product("output_kernel", "output_bias", c.d_model, c.num_classes, /*outputs_first=*/true);
 }
 
-/// Products that read the same activations must want them in the same form.
-Status CheckSameType(const ProductWeights& a, const ProductWeights& b, size_t layer, const char* what, const Log& log) {
-  if (a.type == b.type) return Status::kOk;
-  return Fail(log, Status::kInvalidModel, "layer %zu: the kernels of its %s differ in type", layer, what);
-}
-
-Status CheckTypes(const ModelConfig& c, const ModelWeights& weights, const Log& log) {
-  for (size_t i = 0; i < c.layers.size(); ++i) {
-    const BlockWeights& block = weights.blocks[i];
-    SMX_TRY(CheckSameType(block.attention.query, block.attention.key, i, "query and key", log));
-    SMX_TRY(CheckSameType(block.attention.query, block.attention.value, i, "query and value", log));
-    for (const FeedForwardWeights& expert : block.moe.experts) {
-      const FeedForwardWeights& first = block.moe.experts[0];
-      SMX_TRY(CheckSameType(first.intermediate, expert.intermediate, i, "experts", log));
-      SMX_TRY(CheckSameType(first.output, expert.output, i, "experts", log));
-    }
-  }
-  if (weights.head.pooler.type == WeightType::kF32 && weights.head.classification.type == WeightType::kF32) {
-    return Status::kOk;
-  }
-  return Fail(log, Status::kUnsupported, "pooler and head: must be of type F32 in this version");
+/// The last kernel is the word embedding, which is bound already.
+void BindTokenHead(const ModelConfig& c, const WordEmbeddingWeights& word, Binder* bind, TokenHeadWeights* w) {
+  if (c.task != Task::kMaskedTokens) return;
+  bind->SetPrefix("predictions_");
+  w->dense = bind->Product("dense/kernel", "dense/bias", c.d_model, c.d_emb);
+  w->layer_norm = bind->LayerNorm("layer_norm", c.d_emb);
+  w->output.type = word.type;
+  w->output.kernel = word.rows;
+  w->output.scales = word.scales;
+  w->output.inputs = w->output.stride = c.d_emb;
+  w->output.outputs = c.vocab_size;
+  w->output.outputs_first = true;
+  w->output.bias = bind->Vector("output/output_bias", c.vocab_size);
 }
 
 /// Of the first dense product that every text goes through.
@@ -379,6 +371,7 @@ Status BindWeights(const VerifiedFile& file, const ModelConfig& config, const Lo
     SMX_TRY(BindBlock(config, i, &bind, &weights->blocks[i]));
   }
   BindHead(config, &bind, &weights->head);
+  BindTokenHead(config, weights->embedding.word, &bind, &weights->token_head);
   SMX_TRY(bind.status());
   SMX_TRY(CheckTypes(config, *weights, log));
   weights->product_type = ProductType(config, *weights);

@@ -130,6 +130,8 @@ const char* TaskName(Task task) {
       return "multi_label";
     case Task::kEmbedding:
       return "embedding";
+    case Task::kMaskedTokens:
+      return "masked_tokens";
   }
   return "";
 }

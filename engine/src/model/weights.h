@@ -73,6 +73,13 @@ struct BlockWeights {
   LayerNormWeights output_layer_norm;
 };
 
+/// Of a model of masked tokens.
+struct TokenHeadWeights {
+  ProductWeights dense;  // d_model -> d_emb
+  LayerNormWeights layer_norm;
+  ProductWeights output;  // d_emb -> vocab_size: the word embedding, and a bias
+};
+
 /// Empty as far as the model has none.
 struct HeadWeights {
   ProductWeights pooler;          // d_model -> d_model
@@ -83,6 +90,7 @@ struct ModelWeights {
   EmbeddingWeights embedding;
   FixedArray<BlockWeights> blocks;
   HeadWeights head;
+  TokenHeadWeights token_head;
   WeightType product_type = WeightType::kF32;  // of the dense products
 };
 

@@ -35,6 +35,10 @@ class BertTaker {
   Array Take(const std::vector<std::string>& old, const Shape& shape);
   /// A vector or a table, as it is.
   void Move(const std::string& old, const Shape& shape, const std::string& name) { result_[name] = Take({old}, shape); }
+  /// Where it is there.
+  void Drop(const std::string& old) {
+    for (const std::string& name : {old, kPrefix + old}) arrays_.erase(name);
+  }
   void MoveLayerNorm(const std::string& old, size_t d, const std::string& name) {
     result_[name + "/scale"] = Take({old + ".weight", old + ".gamma"}, {d});
     result_[name + "/bias"] = Take({old + ".bias", old + ".beta"}, {d});
@@ -129,6 +133,26 @@ void MoveLayer(const ModelConfig& c, const std::string& number, BertTaker* taker
   taker->MoveLayerNorm(old + "output.LayerNorm", d, "encoder/encoder_" + number + "/output_layer_norm");
 }
 
+/// The kernel of masked tokens is the word embedding; a file may say it twice, but not another one.
+void CheckTied(const std::string& path, const ArrayMap& arrays) {
+  const auto decoder = arrays.find("cls.predictions.decoder.weight");
+  auto words = arrays.find("bert.embeddings.word_embeddings.weight");
+  if (words == arrays.end()) words = arrays.find("embeddings.word_embeddings.weight");
+  if (decoder == arrays.end() || words == arrays.end()) return;
+  if (decoder->second.shape == words->second.shape && decoder->second.bytes == words->second.bytes) return;
+  throw Error(ExitCode::kUnsupported, path + ": array " + decoder->first + ": differs from " + words->first +
+                                          "; masked tokens of another kernel are not built in this version");
+}
+
+void MoveTokenHead(const ModelConfig& c, BertTaker* taker) {
+  const std::string old = "cls.predictions.";
+  taker->MoveDense(old + "transform.dense", c.d_model, c.d_model, "predictions_dense");
+  taker->MoveLayerNorm(old + "transform.LayerNorm", c.d_model, "predictions_layer_norm");
+  taker->Move(old + "bias", {c.vocab_size}, "predictions_output/output_bias");
+  taker->Drop("pooler.dense.weight");
+  taker->Drop("pooler.dense.bias");
+}
+
 }  // namespace
 
 bool HasBertArray(const ArrayMap& arrays, const std::string& name) {
@@ -137,9 +161,11 @@ bool HasBertArray(const ArrayMap& arrays, const std::string& name) {
 
 ArrayMap TakeBertArrays(const std::string& path, ArrayMap arrays, const ModelConfig& config,
                         uint32_t max_position_embeddings) {
+  if (config.task == schema::TaskKind_MASKED_TOKENS) CheckTied(path, arrays);
   BertTaker taker(path, std::move(arrays));
   MoveEmbedding(config, max_position_embeddings, &taker);
   for (size_t i = 0; i < config.layers.size(); ++i) MoveLayer(config, std::to_string(i), &taker);
+  if (config.task == schema::TaskKind_MASKED_TOKENS) MoveTokenHead(config, &taker);
   if (config.has_pooler) taker.MoveDense("pooler.dense", config.d_model, config.d_model, "encoder/pooler");
   if (config.num_classes > 0) {
     taker.Move("classifier.weight", {config.num_classes, config.d_model}, "classification/output_kernel");

@@ -98,7 +98,15 @@ bool MayBe(JsonReader* reader, const char* architecture) {
   return names.empty() || std::find(names.begin(), names.end(), json(architecture)) != names.end();
 }
 
-/// A classifier on top of the pooler, as BertForSequenceClassification has it.
+/// A head of masked tokens, where `architectures` names one that has it; without a name it is a left-over.
+bool IsOfMaskedTokens(JsonReader* reader, const ArrayMap& arrays) {
+  if (!HasBertArray(arrays, "cls.predictions.transform.dense.weight") || !reader->Has("architectures")) return false;
+  const json& names = reader->Required("architectures");
+  return std::any_of(names.begin(), names.end(),
+                     [](const json& name) { return name == "BertForMaskedLM" || name == "BertForPreTraining"; });
+}
+
+/// A classifier on top of the pooler, as BertForSequenceClassification has it, or masked tokens.
 void AddHead(JsonReader* reader, const ArrayMap& arrays, json* config) {
   const bool has_classifier = HasBertArray(arrays, "classifier.weight");
   const bool has_pooler = HasBertArray(arrays, "pooler.dense.weight");
@@ -107,6 +115,11 @@ void AddHead(JsonReader* reader, const ArrayMap& arrays, json* config) {
   const uint32_t num_labels = labels.empty() ? announced : static_cast<uint32_t>(labels.size());
   const std::string problem = reader->TextOr("problem_type", "");
   (*config)["pooler"] = has_pooler;
+  if (!has_classifier && IsOfMaskedTokens(reader, arrays)) {
+    (*config)["task"] = "masked_tokens";
+    (*config)["pooler"] = false;
+    return;
+  }
   if (!has_classifier) {
     (*config)["task"] = "embedding";
     return;

@@ -1,0 +1,33 @@
+#ifndef SMX_LAYERS_TOKEN_HEAD_H_
+#define SMX_LAYERS_TOKEN_HEAD_H_
+
+#include "backends/product.h"
+#include "layers/context.h"
+#include "smx/encoder.h"
+
+namespace smx {
+
+/// For one row after the other: logits = layer_norm(gelu(dense(row))) E^T + b with the word embedding E. Of a model of
+/// another task it is nothing. The embedding may be int8, the rest is f32. Source: PreTrainingModel in sparse_mixers.
+class TokenHead {
+ public:
+  void Prepare(const TokenHeadWeights& weights, const PrepareContext& context);
+  Status Create(const PrepareContext& context, Backend* backend);
+
+  /// x: the rows of the last block as far as positions ask for them.
+  ///
+  /// @retval kInvalidModel  a logit is no finite number; the caller says so.
+  Status Run(const RunContext& run, ConstMatF x, const TokenLogits& wanted);
+
+ private:
+  Status RunRow(const RunContext& run, ConstMatF row, MatF logits);
+
+  const TokenHeadWeights* weights_ = nullptr;
+  Product dense_, output_;
+  ProductInputRoom output_room_;
+  BufferId transformed_, logits_;
+};
+
+}  // namespace smx
+
+#endif  // SMX_LAYERS_TOKEN_HEAD_H_
