@@ -49,6 +49,32 @@ inline constexpr uint8_t ElementCombiningClass(uint32_t element) { return static
 // --- Reading.classes for BYTE_LEVEL.
 enum ByteLevelClass : uint8_t { kByteLevelOther = 0, kByteLevelLetter, kByteLevelNumber, kByteLevelSpace };
 
+// --- Reading.classes for METASPACE: how a code point joins others in a grapheme cluster (Unicode, annex 29; Extend is
+// split by the property InCB), and a bit for White_Space.
+enum ClusterClass : uint8_t {
+  kClusterOther = 0,
+  kClusterCarriageReturn,
+  kClusterLineFeed,
+  kClusterControl,
+  kClusterExtend,
+  kClusterConjunctExtend,
+  kClusterLinker,
+  kClusterJoiner,  // U+200D
+  kClusterSpacingMark,
+  kClusterPrepend,
+  kClusterRegionalIndicator,
+  kClusterLeadingConsonant,
+  kClusterVowel,
+  kClusterTrailingConsonant,
+  kClusterSyllable,       // without a trailing consonant
+  kClusterWholeSyllable,  // with one
+  kClusterPictograph,
+  kClusterConsonant,  // Indic
+  kClusterWhitespaceBit = 128,
+};
+/// A cluster of fewer bytes is looked up in the character map as a whole.
+inline constexpr uint32_t kLongClusterBytes = 6;
+
 /// The code point that stands for a byte in pieces of GPT-2's kind: itself if it is visible in Latin-1, else one of
 /// those from U+0100 on, in order.
 inline constexpr uint32_t VisibleCodePoint(uint8_t byte) {

@@ -9,6 +9,7 @@
 #include "support/flax_writer.h"
 #include "support/sentencepiece_bytes.h"
 #include "support/tiny_models.h"
+#include "support/unigram_json.h"
 #include "tokenizer_format.h"
 
 namespace smx::fuzz {
@@ -46,10 +47,10 @@ Seeds SentencePieceModels() {
           BytesOf(testing::SentencePieceBytes(kBpe, bytes, testing::PlainReading(), testing::ProtobufNumber(35, 1)))};
 }
 
-/// One of each kind but WordPiece.
+/// One of each kind but WordPiece, and of each rule of reading.
 std::vector<tools::CompiledTokenizer> TinySegmenters() {
   std::vector<tools::CompiledTokenizer> tokenizers;
-  for (const int type : {1, 2, 2}) {
+  for (const int type : {1, 2, 2, 1}) {
     tokenizers.push_back(tools::CompileSentencePiece("tiny", testing::SentencePieceBytes(type, kPieces)));
   }
   // Leads in a circle, to no replacement.
@@ -61,6 +62,16 @@ std::vector<tools::CompiledTokenizer> TinySegmenters() {
   byte_level.reading.rule = schema::ReadingRule_BYTE_LEVEL;
   byte_level.reading.classes.block_index.assign(schema::kNumBlockIndexes, 0);
   byte_level.reading.classes.blocks.assign(schema::kCodePointsPerBlock, schema::kByteLevelLetter);
+  tools::CompiledTokenizer& metaspace = tokenizers[3];
+  metaspace.reading = tokenizers[0].reading;
+  metaspace.reading.rule = schema::ReadingRule_METASPACE;
+  metaspace.reading.joins_quotes = true;
+  metaspace.reading.classes = byte_level.reading.classes;
+  metaspace.block_index = byte_level.reading.classes.block_index;
+  metaspace.blocks.assign(schema::kCodePointsPerBlock, schema::kActionWord);
+  std::vector<float>& scores = metaspace.segmentation.scores;
+  metaspace.segmentation.double_scores.assign(scores.begin(), scores.end());
+  scores.clear();
   return tokenizers;
 }
 
@@ -145,6 +156,16 @@ std::string ByteLevelJson() {
   return root.dump();
 }
 
+/// With a character map whose root leads to itself.
+std::string UnigramJson() {
+  nlohmann::json root = testing::TinyUnigramJson();
+  std::string map(4 + 1024 + 1, '\0');
+  map[1] = 4;
+  map[4] = 'a';
+  root["normalizer"] = {{"type", "Precompiled"}, {"precompiled_charsmap", testing::Base64(map)}};
+  return root.dump();
+}
+
 std::vector<uint8_t> RawSafetensors(const std::string& header, size_t data_bytes) {
   std::vector<uint8_t> file(8);
   const uint64_t header_bytes = header.size();
@@ -186,7 +207,7 @@ std::vector<std::vector<uint8_t>> SeedsOf(const std::string& target) {
   if (target == "fuzz_wordpiece_text") return Texts();
   if (target == "fuzz_wordpiece_vocabulary") return Vocabularies();
   if (target == "fuzz_tokenizer_json") {
-    return {BytesOf(kTokenizerJson), BytesOf(kTemplateJson), BytesOf(ByteLevelJson())};
+    return {BytesOf(kTokenizerJson), BytesOf(kTemplateJson), BytesOf(ByteLevelJson()), BytesOf(UnigramJson())};
   }
   if (target == "fuzz_sentencepiece") return SentencePieceModels();
   if (target == "fuzz_flax") return Flax();

@@ -181,9 +181,13 @@ void ReadTokenizerJson(const uint8_t* data, size_t size) {
   UseNormalization(&compiled, kNoSwitch);
   // The engine has limits of its own for special tokens, which the compiler leaves to it.
   compiled.special_tokens.clear();
+  const bool is_unigram = compiled.kind == schema::TokenizerKind_UNIGRAM;
   const BuiltTokenizer tokenizer(std::move(compiled));
+  // Scores and the character map are left to the engine to refuse.
+  if (is_unigram && CheckTokenizer(tokenizer.view(), tokenizer.view().num_pieces(), Log()) != Status::kOk) return;
   CheckSound(tokenizer);
   CheckReading(tokenizer, {"ab, a", {}, {}, 16});
+  CheckReading(tokenizer, {"``a\xcc\x81\xcc\x81 \xe2\x96\x81 \xff", {}, {}, 16});
 }
 
 void ReadSentencePiece(const uint8_t* data, size_t size) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "support/tokenizer_builder.h"
+#include "support/unigram_json.h"
 #include "tokenizer/check.h"
 
 using smx::Status;
@@ -83,6 +84,29 @@ TEST_CASE("tokenizer view: a kind without its tables is refused") {
     View(Finish(&builder, Bare(&builder, kind)), &viewed);
     CHECK(viewed.status == Status::kInvalidModel);
     CHECK(viewed.message.find(smx::schema::EnumNameTokenizerKind(kind)) != std::string::npos);
+  }
+}
+
+TEST_CASE("tokenizer view: what Metaspace reads with comes back whole, and is for Unigram only") {
+  nlohmann::json root = smx::testing::TinyUnigramJson();
+  const auto quote = [](const char* sign) {
+    return nlohmann::json{{"type", "Replace"}, {"pattern", {{"String", sign}}}, {"content", "\""}};
+  };
+  root["normalizer"] = {{"type", "Sequence"},
+                        {"normalizers", {quote("``"), quote("''"), {{"type", "NFKD"}}, {{"type", "StripAccents"}}}}};
+  smx::tools::CompiledTokenizer compiled = smx::testing::CompileJson(root);
+  for (const auto kind : {smx::schema::TokenizerKind_UNIGRAM, smx::schema::TokenizerKind_BPE}) {
+    compiled.kind = kind;
+    flatbuffers::FlatBufferBuilder builder;
+    Viewed viewed;
+    View(Finish(&builder, smx::tools::WriteTokenizer(builder, compiled)), &viewed);
+    CHECK(viewed.status == (kind == smx::schema::TokenizerKind_BPE ? Status::kUnsupported : Status::kOk));
+    if (viewed.status != Status::kOk) continue;
+    CHECK(smx::CheckTokenizer(viewed.view, 3, smx::Log()) == Status::kOk);
+    CHECK(viewed.view.reading.rule == smx::ReadingRule::kMetaspace);
+    CHECK(viewed.view.reading.joins_quotes);
+    CHECK(viewed.view.segmentation.Score(2) == -3.25);
+    CHECK(viewed.view.normalization.decompose_hangul);
   }
 }
 

@@ -17,6 +17,8 @@ ReadingView ViewReading(const tools::CompiledReading& compiled) {
   view.add_dummy_prefix = compiled.add_dummy_prefix;
   view.remove_extra_whitespaces = compiled.remove_extra_whitespaces;
   if (compiled.rule == schema::ReadingRule_BYTE_LEVEL) view.rule = ReadingRule::kByteLevel;
+  if (compiled.rule == schema::ReadingRule_METASPACE) view.rule = ReadingRule::kMetaspace;
+  view.joins_quotes = compiled.joins_quotes;
   view.classes = {compiled.classes.block_index, compiled.classes.blocks};
   return view;
 }
@@ -31,6 +33,7 @@ SegmentationView ViewSegmentation(const tools::CompiledSegmentation& compiled) {
   view.float_sums = compiled.float_sums;
   view.ranks = compiled.ranks;
   view.left_bytes = compiled.left_bytes;
+  view.double_scores = compiled.double_scores;
   return view;
 }
 

@@ -7,6 +7,7 @@
 #include "compile_sentencepiece.h"
 #include "support/sentencepiece_bytes.h"
 #include "support/tokenizer_builder.h"
+#include "support/unigram_json.h"
 #include "tokenizer/check.h"
 #include "tokenizer_compiler.h"
 
@@ -85,6 +86,13 @@ TEST_CASE("check segmentation: ids lie inside of the vocabulary, a pair has type
 TEST_CASE("check segmentation: scores are as many as pieces, and finite or never found") {
   CheckRefused(Unigram(), "2 scores",
                [](BuiltTokenizer* t) { t->view().segmentation.scores = t->view().segmentation.scores.subspan(0, 2); });
+  const std::vector<double> doubles(3);
+  CheckRefused(Unigram(), "3 double_scores",
+               [&](BuiltTokenizer* t) { t->view().segmentation.double_scores = doubles; });
+  CheckRefused(Unigram(), "1 scores and 2 double_scores", [&](BuiltTokenizer* t) {
+    t->view().segmentation.scores = t->view().segmentation.scores.subspan(0, 1);
+    t->view().segmentation.double_scores = {doubles.data(), 2};
+  });
   const float infinity = std::numeric_limits<float>::infinity();
   for (const float score : {infinity, std::numeric_limits<float>::quiet_NaN(), 1.1e6f, -1.1e6f}) {
     CheckRefused(Unigram(), "of piece 1", [&](BuiltTokenizer* t) { t->compiled().segmentation.scores[1] = score; });
@@ -156,6 +164,19 @@ TEST_CASE("check segmentation: classes have a block for every code point") {
   CheckRefused(ByteLevel(), "classes: block_index [0]", [](BuiltTokenizer* t) { t->view().reading.classes = {}; });
   CheckRefused(ByteLevel(), "classes: block_index names block 65535",
                [](BuiltTokenizer* t) { t->compiled().reading.classes.block_index.back() = 65535; });
+}
+
+TEST_CASE("check segmentation: what Metaspace reads with is proved, classes and normalization") {
+  nlohmann::json root = smx::testing::TinyUnigramJson();
+  root["normalizer"] = {{"type", "Sequence"}, {"normalizers", {{{"type", "NFKD"}}, {{"type", "StripAccents"}}}}};
+  const smx::tools::CompiledTokenizer metaspace = smx::testing::CompileJson(root);
+  const BuiltTokenizer sound(metaspace);
+  CHECK(smx::CheckTokenizer(sound.view(), sound.view().num_pieces(), smx::Log()) == Status::kOk);
+  CheckRefused(metaspace, "classes: block_index [0]", [](BuiltTokenizer* t) { t->view().reading.classes = {}; });
+  CheckRefused(metaspace, "tokenizer: block_index names block 65535",
+               [](BuiltTokenizer* t) { t->compiled().block_index[5] = 65535; });
+  CheckRefused(metaspace, "no sound sequence", [](BuiltTokenizer* t) { t->view().normalization.sequences = {}; });
+  CheckRefused(metaspace, "of piece 1", [](BuiltTokenizer* t) { t->compiled().segmentation.double_scores[1] = 1e7; });
 }
 
 TEST_CASE("check segmentation: a class that is none counts as other") {

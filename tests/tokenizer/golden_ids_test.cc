@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "support/tokenizer_builder.h"
+#include "support/unigram_json.h"
 #include "tokenizer/check.h"
 
 using nlohmann::json;
@@ -51,8 +52,8 @@ void CheckOffsets(const Tokens& tokens, const std::string& text) {
   CHECK(last.second <= text.size());
 }
 
-void CheckEveryLine(const std::string& model, const std::string& name) {
-  const BuiltTokenizer tokenizer(smx::tools::CompileTokenizer(kData + model, {}));
+void CheckEveryLine(const smx::tools::CompiledTokenizer& compiled, const std::string& name) {
+  const BuiltTokenizer tokenizer(compiled);
   REQUIRE(smx::CheckTokenizer(tokenizer.view(), tokenizer.view().num_pieces(), smx::Log()) == smx::Status::kOk);
   const std::vector<json> lines = ReadLines(name + "_ids.jsonl");
   REQUIRE(lines.size() == 256);
@@ -65,7 +66,24 @@ void CheckEveryLine(const std::string& model, const std::string& name) {
   }
 }
 
+void CheckEveryLine(const std::string& model, const std::string& name) {
+  CheckEveryLine(smx::tools::CompileTokenizer(kData + model, {}), name);
+}
+
+void CheckJson(bool with_steps, const std::string& name) {
+  CheckEveryLine(
+      smx::testing::CompileJson(smx::testing::UnigramJsonOf(kData + "spm_test_unigram_1000.model", with_steps)), name);
+}
+
 }  // namespace
+
+TEST_CASE("golden ids: every golden line of a Unigram tokenizer.json that reads clusters, as T5's") {
+  CheckJson(false, "unigram_clusters");
+}
+
+TEST_CASE("golden ids: every golden line of a Unigram tokenizer.json that decomposes and strips, as ALBERT's") {
+  CheckJson(true, "unigram_steps");
+}
 
 TEST_CASE("golden ids: every golden line of a Unigram model with a character map, invalid UTF-8 too") {
   CheckEveryLine("spm_test_unigram_1000.model", "spm_test_unigram_1000");

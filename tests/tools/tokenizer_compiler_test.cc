@@ -150,7 +150,7 @@ TEST_CASE("tokenizer compiler: a tokenizer.json says its own switches") {
 
 TEST_CASE("tokenizer compiler: a part of tokenizer.json that is not implemented is refused by name") {
   const ExitCode unsupported = ExitCode::kUnsupported;
-  CheckJsonFails("/model/type", "Unigram", unsupported, "model.type is \"Unigram\"");
+  CheckJsonFails("/model/type", "WordLevel", unsupported, "model.type is \"WordLevel\"");
   CheckJsonFails("/normalizer", nullptr, unsupported, "normalizer.type is null");
   CheckJsonFails("/normalizer/type", "Sequence", unsupported, "normalizer.type is \"Sequence\"");
   CheckJsonFails("/pre_tokenizer/type", "Whitespace", unsupported, "pre_tokenizer.type is \"Whitespace\"");

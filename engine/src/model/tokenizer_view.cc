@@ -42,7 +42,6 @@ void ViewWordPiece(const schema::Tokenizer& tokenizer, TokenizerView* view) {
   view->unk_id = tokenizer.wordpiece()->unk_id();
   view->max_chars_per_word = tokenizer.wordpiece()->max_chars_per_word();
   view->continuing_prefix = TextOf(tokenizer.wordpiece()->continuing_prefix());
-  view->normalization = ViewNormalization(*tokenizer.normalization());
 }
 
 ReadingView ViewReading(const schema::Reading& table) {
@@ -50,7 +49,9 @@ ReadingView ViewReading(const schema::Reading& table) {
   view.charsmap = {ViewVector(table.charsmap()), ViewVector(table.charsmap_texts())};
   view.add_dummy_prefix = table.add_dummy_prefix();
   view.remove_extra_whitespaces = table.remove_extra_whitespaces();
+  view.joins_quotes = table.joins_quotes();
   if (table.rule() == schema::ReadingRule_BYTE_LEVEL) view.rule = ReadingRule::kByteLevel;
+  if (table.rule() == schema::ReadingRule_METASPACE) view.rule = ReadingRule::kMetaspace;
   if (table.classes() != nullptr) {
     view.classes = {ViewVector(table.classes()->block_index()), ViewVector(table.classes()->blocks())};
   }
@@ -67,6 +68,7 @@ SegmentationView ViewSegmentation(const schema::Segmentation& table) {
   view.float_sums = table.float_sums();
   view.ranks = ViewVector(table.ranks());
   view.left_bytes = ViewVector(table.left_bytes());
+  view.double_scores = ViewVector(table.double_scores());
   return view;
 }
 
@@ -94,7 +96,9 @@ Status CheckTables(const schema::Tokenizer& tokenizer, const Log& log, Tokenizer
   }
   const bool is_byte_level = tokenizer.kind() == schema::TokenizerKind_BYTE_BPE;
   const auto rule = is_byte_level ? schema::ReadingRule_BYTE_LEVEL : schema::ReadingRule_SENTENCEPIECE;
-  if (tokenizer.reading()->rule() == rule) return Status::kOk;
+  const bool is_metaspace =
+      tokenizer.kind() == schema::TokenizerKind_UNIGRAM && tokenizer.reading()->rule() == schema::ReadingRule_METASPACE;
+  if (is_metaspace || tokenizer.reading()->rule() == rule) return Status::kOk;
   return Fail(log, Status::kUnsupported, "tokenizer: reading rule %u for kind %s is not built in this version",
               tokenizer.reading()->rule(), name);
 }
@@ -115,6 +119,7 @@ Status ViewTokenizer(const schema::Tokenizer& tokenizer, const Log& log, FixedAr
   view->pair_type_id = tokenizer.pair_type_id();
   view->special_tokens = {special_tokens->data(), special_tokens->size()};
   view->longest_piece_bytes = LongestPiece(view->piece_offsets);
+  if (tokenizer.normalization() != nullptr) view->normalization = ViewNormalization(*tokenizer.normalization());
   if (view->kind == TokenizerKind::kWordPiece) {
     ViewWordPiece(tokenizer, view);
   } else {

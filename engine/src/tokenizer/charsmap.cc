@@ -6,8 +6,9 @@
 #include "tokenizer_format.h"
 
 namespace smx {
+namespace {
 
-MappedKey FindLongestKey(const CharsMapView& view, std::string_view text) {
+MappedKey FindKey(const CharsMapView& view, std::string_view text, bool finds_longest) {
   MappedKey found = {0, {}};
   if (view.units.empty()) return found;
   const size_t limit = std::min<size_t>(text.size(), schema::kMaxKeyBytes);
@@ -21,8 +22,15 @@ MappedKey FindLongestKey(const CharsMapView& view, std::string_view text) {
     if (!schema::UnitHasValue(unit)) continue;
     const char* mapped = reinterpret_cast<const char*>(view.texts.data()) + schema::UnitValue(view.units[node]);
     found = {i + 1, {mapped, std::strlen(mapped)}};
+    if (!finds_longest) break;
   }
   return found;
 }
+
+}  // namespace
+
+MappedKey FindLongestKey(const CharsMapView& view, std::string_view text) { return FindKey(view, text, true); }
+
+MappedKey FindShortestKey(const CharsMapView& view, std::string_view text) { return FindKey(view, text, false); }
 
 }  // namespace smx

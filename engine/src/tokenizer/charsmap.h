@@ -24,6 +24,9 @@ struct MappedKey {
 /// The longest key that `text` begins with: at most schema::kMaxKeyBytes steps.
 MappedKey FindLongestKey(const CharsMapView& view, std::string_view text);
 
+/// The shortest, likewise.
+MappedKey FindShortestKey(const CharsMapView& view, std::string_view text);
+
 }  // namespace smx
 
 #endif  // SMX_TOKENIZER_CHARSMAP_H_

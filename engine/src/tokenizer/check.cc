@@ -190,6 +190,7 @@ Status CheckTokenizer(const TokenizerView& view, size_t vocab_size, const Log& l
     return CheckNormalization(view.normalization, log);
   }
   SMX_TRY(CheckReading(view.reading, log));
+  if (!view.normalization.block_index.empty()) SMX_TRY(CheckNormalization(view.normalization, log));
   return CheckSegmentation(view, log);
 }
 

@@ -69,12 +69,14 @@ Status CheckClasses(const ClassesView& view, const Log& log) {
 
 Status CheckScores(const TokenizerView& view, const Log& log) {
   const SegmentationView& rules = view.segmentation;
-  if (rules.scores.size() != view.num_pieces()) {
-    return Fail(log, Status::kInvalidModel, "tokenizer: %zu scores, must be as pieces, %zu", rules.scores.size(),
-                view.num_pieces());
+  const bool has_both = !rules.scores.empty() && !rules.double_scores.empty();
+  if (rules.num_scores() != view.num_pieces() || has_both) {
+    return Fail(log, Status::kInvalidModel,
+                "tokenizer: %zu scores and %zu double_scores, must be as pieces, %zu, and none of the other",
+                rules.scores.size(), rules.double_scores.size(), view.num_pieces());
   }
-  for (size_t id = 0; id < rules.scores.size(); ++id) {
-    const double score = rules.scores[id];
+  for (size_t id = 0; id < view.num_pieces(); ++id) {
+    const double score = rules.Score(id);
     const bool is_never = std::isinf(score) && score < 0;
     if (is_never || std::abs(score) <= kLargestScore) continue;
     return Fail(log, Status::kInvalidModel, "tokenizer: score %g of piece %zu, must be -infinity or within %g", score,

@@ -183,7 +183,7 @@ bool Segmenter::IsPiece(uint32_t id, size_t num_bytes, size_t first_bytes) const
   if (id == schema::kFreeSlot) return false;
   const SegmentationView& rules = view_.segmentation;
   if (view_.kind == TokenizerKind::kBpe) return num_bytes == first_bytes || rules.left_bytes[id] != 0;
-  if (std::isinf(rules.scores[id])) return false;
+  if (std::isinf(rules.Score(id))) return false;
   if (!avoids_special_) return true;
   return std::none_of(view_.special_tokens.begin(), view_.special_tokens.end(),
                       [id](const SpecialTokenView& token) { return token.id == id; });
@@ -192,7 +192,7 @@ bool Segmenter::IsPiece(uint32_t id, size_t num_bytes, size_t first_bytes) const
 double Segmenter::Sum(double score, uint32_t id) const {
   const SegmentationView& rules = view_.segmentation;
   if (view_.kind == TokenizerKind::kBpe) return 0;
-  return score + (id == schema::kFreeSlot ? rules.unk_score : double{rules.scores[id]});
+  return score + (id == schema::kFreeSlot ? rules.unk_score : rules.Score(id));
 }
 
 /// A piece from position_ on, of so many bytes, may be the last one up to its end; `is_first`: it is one code point.

@@ -1,30 +1,17 @@
 #include "tokenizer/text_reader.h"
 
-#include <cstring>
-
 #include "tokenizer/utf8.h"
 
 namespace smx {
-namespace {
-
-constexpr std::string_view kSpaceSymbol = "\xe2\x96\x81";
-
-bool IsSpaceSymbol(const ReadCodePoint& c) {
-  return c.num_bytes == kSpaceSymbol.size() && std::memcmp(c.bytes, kSpaceSymbol.data(), kSpaceSymbol.size()) == 0;
-}
-
-/// The code point that `utf8`, which is valid, begins with.
-void TakeCodePoint(std::string_view utf8, TokenOffset source, ReadCodePoint* out) {
-  out->num_bytes = static_cast<uint8_t>(Utf8Bytes(utf8[0]));
-  std::memcpy(out->bytes, utf8.data(), out->num_bytes);
-  out->begins_word = false;
-  out->source = source;
-}
-
-}  // namespace
-
 bool TextReader::Next(ReadCodePoint* out) {
-  return view_->reading.rule == ReadingRule::kByteLevel ? NextByte(out) : NextSentencePiece(out);
+  switch (view_->reading.rule) {
+    case ReadingRule::kByteLevel:
+      return NextByte(out);
+    case ReadingRule::kMetaspace:
+      return NextMetaspace(out);
+    default:
+      return NextSentencePiece(out);
+  }
 }
 
 bool TextReader::NextSentencePiece(ReadCodePoint* out) {

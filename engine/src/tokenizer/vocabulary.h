@@ -18,7 +18,7 @@ struct SpecialTokenView {
 };
 
 enum class TokenizerKind : uint8_t { kWordPiece, kUnigram, kBpe };
-enum class ReadingRule : uint8_t { kSentencePiece, kByteLevel };
+enum class ReadingRule : uint8_t { kSentencePiece, kByteLevel, kMetaspace };
 
 /// schema::CodePointClasses.
 struct ClassesView {
@@ -38,19 +38,25 @@ struct ReadingView {
   CharsMapView charsmap;
   bool add_dummy_prefix = false;
   bool remove_extra_whitespaces = false;
-  ClassesView classes;  // kByteLevel
+  ClassesView classes;        // kByteLevel, kMetaspace
+  bool joins_quotes = false;  // kMetaspace
 };
 
-/// schema::Segmentation: how pieces are chosen. Scores are there for kUnigram, ranks and left_bytes for kBpe.
+/// schema::Segmentation: how pieces are chosen. Scores of one kind are there for kUnigram, ranks and left_bytes for
+/// kBpe.
 struct SegmentationView {
   uint32_t unk_id = 0;
   Span<const uint8_t> prefix_filter;
   Span<const uint32_t> byte_ids;
   Span<const float> scores;
+  Span<const double> double_scores;
   double unk_score = 0;
   bool float_sums = false;
   Span<const uint32_t> ranks;
   Span<const uint16_t> left_bytes;
+
+  size_t num_scores() const { return scores.size() + double_scores.size(); }
+  double Score(size_t id) const { return scores.empty() ? double_scores[id] : double{scores[id]}; }
 };
 
 /// A tokenizer in plain views of the model file; what the arrays hold is in schema/model.fbs. Nothing in here may be
@@ -70,7 +76,7 @@ struct TokenizerView {
   uint32_t unk_id = 0;
   uint32_t max_chars_per_word = 0;     // a longer word is [UNK]
   std::string_view continuing_prefix;  // "##", before each piece of a word but the first
-  NormalizationView normalization;
+  NormalizationView normalization;     // kUnigram too, or empty
   // kUnigram, kBpe
   ReadingView reading;
   SegmentationView segmentation;

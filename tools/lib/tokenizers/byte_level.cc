@@ -1,8 +1,6 @@
 #include "byte_level.h"
 
-#include <array>
-#include <map>
-
+#include "code_point_classes.h"
 #include "tokenizer_format.h"
 #include "unicode_rules.h"
 
@@ -28,20 +26,6 @@ std::vector<std::string> ByteLevelPieces() {
   return pieces;
 }
 
-CompiledClasses ByteLevelClasses() {
-  using Block = std::array<uint8_t, schema::kCodePointsPerBlock>;
-  CompiledClasses classes;
-  std::map<Block, uint16_t> known_blocks;  // equal ones are stored once
-  for (uint32_t index = 0; index < schema::kNumBlockIndexes; ++index) {
-    Block block;
-    for (uint32_t i = 0; i < schema::kCodePointsPerBlock; ++i) {
-      block[i] = ClassOf(index * schema::kCodePointsPerBlock + i);
-    }
-    const auto [known, is_new] = known_blocks.emplace(block, static_cast<uint16_t>(known_blocks.size()));
-    if (is_new) classes.blocks.insert(classes.blocks.end(), block.begin(), block.end());
-    classes.block_index.push_back(known->second);
-  }
-  return classes;
-}
+CompiledClasses ByteLevelClasses() { return BuildCodePointClasses(ClassOf); }
 
 }  // namespace smx::tools

@@ -87,7 +87,7 @@ Offset<schema::Reading> WriteReading(FlatBufferBuilder& builder, const CompiledR
     classes = schema::CreateCodePointClasses(builder, block_index, builder.CreateVector(reading.classes.blocks));
   }
   return schema::CreateReading(builder, reading.rule, charsmap, texts, reading.add_dummy_prefix,
-                               reading.remove_extra_whitespaces, classes);
+                               reading.remove_extra_whitespaces, classes, reading.joins_quotes);
 }
 
 Offset<schema::Segmentation> WriteSegmentation(FlatBufferBuilder& builder, const CompiledSegmentation& rules) {
@@ -96,8 +96,9 @@ Offset<schema::Segmentation> WriteSegmentation(FlatBufferBuilder& builder, const
   const auto scores = VectorOrNone(builder, rules.scores);
   const auto ranks = VectorOrNone(builder, rules.ranks);
   const auto left_bytes = VectorOrNone(builder, rules.left_bytes);
+  const auto double_scores = VectorOrNone(builder, rules.double_scores);
   return schema::CreateSegmentation(builder, rules.unk_id, filter, byte_ids, scores, rules.unk_score, rules.float_sums,
-                                    ranks, left_bytes);
+                                    ranks, left_bytes, double_scores);
 }
 
 Offset<schema::Normalization> WriteNormalization(FlatBufferBuilder& builder, const CompiledTokenizer& tokenizer) {

@@ -25,6 +25,7 @@ struct CompiledReading {
   bool add_dummy_prefix = false;
   bool remove_extra_whitespaces = false;
   CompiledClasses classes;
+  bool joins_quotes = false;
 };
 
 /// schema::Segmentation.
@@ -37,6 +38,7 @@ struct CompiledSegmentation {
   bool float_sums = false;
   std::vector<uint32_t> ranks;
   std::vector<uint16_t> left_bytes;
+  std::vector<double> double_scores;
 };
 
 /// Everything that schema::Tokenizer needs, and the model's pad_id.

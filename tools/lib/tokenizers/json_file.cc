@@ -27,6 +27,19 @@ void JsonFile::ReadVocabulary() {
   for (const auto& [piece, id] : vocabulary.items()) AddPiece(piece, id);
 }
 
+std::vector<double> JsonFile::ReadScoredVocabulary() {
+  std::vector<double> scores;
+  const json& vocabulary = model().at("vocab");
+  pieces_.resize(vocabulary.size());
+  for (const json& entry : vocabulary) {
+    const std::string piece = entry.at(0).get<std::string>();
+    if (HasPiece(piece)) BadInput("model.vocab: \"" + piece + "\": a piece must not occur twice");
+    AddPiece(piece, scores.size());
+    scores.push_back(entry.at(1).get<double>());
+  }
+  return scores;
+}
+
 void JsonFile::AddPiece(const std::string& piece, const json& value) {
   const int64_t id = value.is_number_integer() ? value.get<int64_t>() : -1;
   if (id < 0 || id >= static_cast<int64_t>(pieces_.size()) || !pieces_[static_cast<size_t>(id)].empty()) {

@@ -33,8 +33,10 @@ class JsonFile {
   /// `part` is an object whose `key` is `expected`; `what` names it.
   void Require(const json& part, const std::string& what, const char* key, const json& expected) const;
 
-  /// model.vocab, an object of piece and id.
+  /// model.vocab, an object of piece and id; or a list of piece and score, ids in order, of which this gives the
+  /// scores.
   void ReadVocabulary();
+  std::vector<double> ReadScoredVocabulary();
   const std::vector<std::string>& pieces() const { return pieces_; }
   bool HasPiece(const std::string& piece) const { return ids_.count(piece) != 0; }
   uint32_t IdOf(const std::string& piece) const;
@@ -60,6 +62,9 @@ class JsonFile {
 
 /// model.type is BPE, behind byte-level pre-tokenization.
 CompiledTokenizer CompileJsonBpe(JsonFile* file);
+
+/// model.type is Unigram, behind white space and Metaspace.
+CompiledTokenizer CompileJsonUnigram(JsonFile* file);
 
 }  // namespace smx::tools
 

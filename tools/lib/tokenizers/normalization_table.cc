@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <map>
 
 #include "error.h"
@@ -78,9 +79,24 @@ Elements Normalize(const NormalizationSwitches& switches, char32_t code_point) {
   return elements;
 }
 
+Elements StripNfkd(bool lowercase, char32_t code_point) {
+  Elements elements;
+  for (const char32_t part : DecomposeCompatibly(code_point)) {
+    if (IsMark(part)) continue;
+    for (const char32_t lower : lowercase ? Lowercase(part) : std::u32string{part}) {
+      elements.push_back(PackElement(lower, CodePointClass::kWord, 0));
+    }
+  }
+  return elements;
+}
+
 class TableBuilder {
  public:
-  explicit TableBuilder(const NormalizationSwitches& switches) : switches_(switches) {}
+  using Rule = std::function<Elements(char32_t)>;
+
+  TableBuilder(Rule rule, bool decompose_hangul) : rule_(std::move(rule)) {
+    table_.decompose_hangul = decompose_hangul;
+  }
 
   NormalizationTable Build() {
     std::map<Block, uint16_t> known_blocks;
@@ -93,7 +109,6 @@ class TableBuilder {
       if (is_new) table_.blocks.insert(table_.blocks.end(), block.begin(), block.end());
       table_.block_index.push_back(known->second);
     }
-    table_.decompose_hangul = switches_.strip_accents;
     table_.unicode_version = "as tokenizers 0.23: categories 8, decomposition 12, lowercase 17";
     return std::move(table_);
   }
@@ -101,7 +116,7 @@ class TableBuilder {
  private:
   uint16_t ActionOf(char32_t code_point) {
     if (code_point >= 0xd800 && code_point < 0xe000) return schema::kActionWord;  // never asked for
-    const Elements elements = Normalize(switches_, code_point);
+    const Elements elements = rule_(code_point);
     if (elements.empty()) return schema::kActionDrop;
     if (elements == Elements(PackElement(code_point, CodePointClass::kWord, 0))) return schema::kActionWord;
     if (elements == Elements(PackElement(code_point, CodePointClass::kIsolated, 0))) return schema::kActionIsolated;
@@ -125,7 +140,7 @@ class TableBuilder {
     return known->second;
   }
 
-  NormalizationSwitches switches_;
+  Rule rule_;
   NormalizationTable table_;
   std::map<Elements, uint16_t> known_sequences_;
 };
@@ -133,7 +148,16 @@ class TableBuilder {
 }  // namespace
 
 NormalizationTable BuildNormalizationTable(const NormalizationSwitches& switches) {
-  return TableBuilder(switches).Build();
+  return TableBuilder([&](char32_t c) { return Normalize(switches, c); }, switches.strip_accents).Build();
+}
+
+const NormalizationTable& StrippedNfkd(bool lowercase) {
+  static const auto build = [](bool lower) {
+    return TableBuilder([lower](char32_t c) { return StripNfkd(lower, c); }, true).Build();
+  };
+  static const NormalizationTable cased = build(false);
+  static const NormalizationTable lowered = build(true);
+  return lowercase ? lowered : cased;
 }
 
 }  // namespace smx::tools

@@ -26,6 +26,10 @@ struct NormalizationSwitches {
 /// BertNormalizer followed by BertPreTokenizer of Hugging Face's `tokenizers`, as one action per code point.
 NormalizationTable BuildNormalizationTable(const NormalizationSwitches& switches);
 
+/// NFKD, StripAccents and, if so, Lowercase of the same. All that NFKD would put in order is stripped, so it is one
+/// action per code point, too, and once more changes nothing. Made once.
+const NormalizationTable& StrippedNfkd(bool lowercase);
+
 }  // namespace smx::tools
 
 #endif  // SMX_TOOLS_LIB_TOKENIZERS_NORMALIZATION_TABLE_H_

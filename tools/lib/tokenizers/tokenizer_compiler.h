@@ -27,8 +27,8 @@ CompiledTokenizer CompileVocabTxt(const std::string& path, const TokenizerSwitch
 CompiledTokenizer CompilePieces(const std::string& path, std::string_view content);
 
 /// A tokenizer.json of Hugging Face: WordPiece with BertNormalizer and BertPreTokenizer; or BPE with ByteLevel, as
-/// GPT-2 has it. Around them BertProcessing, or a TemplateProcessing of at most [CLS] A [SEP] B [SEP].
-/// Error(kUnsupported) names any other part; truncation, padding and decoder are ignored.
+/// GPT-2 has it; or Unigram as T5 and ALBERT have it. Around them BertProcessing, or a TemplateProcessing of at most
+/// [CLS] A [SEP] B [SEP]. Error(kUnsupported) names any other part; truncation, padding and decoder are ignored.
 CompiledTokenizer CompileTokenizerJson(const std::string& path);
 
 /// By content: a JSON object, a SentencePiece model or the lines of a vocabulary. `switches` are for the last only.

@@ -63,7 +63,8 @@ CompiledTokenizer CompileJsonPieces(const std::string& path, const std::string& 
     const std::string type = root.at("model").value("type", "");
     if (type == "WordPiece") return CompileWordPiece(&file, switches);
     if (type == "BPE") return CompileJsonBpe(&file);
-    file.Unsupported("model.type", type, "only WordPiece and BPE are implemented");
+    if (type == "Unigram") return CompileJsonUnigram(&file);
+    file.Unsupported("model.type", type, "only WordPiece, BPE and Unigram are implemented");
   } catch (const json::exception& e) {
     throw Error(ExitCode::kBadInput, path + ": no tokenizer.json: " + e.what());
   }

@@ -37,6 +37,21 @@ constexpr Range kNotNonspacingMark[] = {
 // Mn in Unicode 8; Mc today.
 constexpr Range kStillNonspacingMark[] = {{0x1734, 0x1734}, {0x1171e, 0x1171e}};
 
+// M since Unicode 9; Mc in Unicode 8 and Lo today.
+constexpr Range kNotMark[] = {
+    {0x7fd, 0x7fd},     {0x897, 0x8d3},     {0x9fe, 0x9fe},     {0xafa, 0xaff},     {0xb55, 0xb55},
+    {0xc04, 0xc3c},     {0xcf3, 0xd00},     {0xd3b, 0xd3c},     {0xd81, 0xd81},     {0xeba, 0xeba},
+    {0xece, 0xece},     {0x1715, 0x1715},   {0x180f, 0x180f},   {0x1abf, 0x1aeb},   {0x1cf7, 0x1cf7},
+    {0x1df6, 0x1dfa},   {0xa82c, 0xa82c},   {0xa8ff, 0xa8ff},   {0x10d24, 0x10f85}, {0x11070, 0x11074},
+    {0x110c2, 0x110c2}, {0x11145, 0x11146}, {0x111c9, 0x111c9}, {0x111ce, 0x111cf}, {0x11241, 0x11241},
+    {0x1133b, 0x1133b}, {0x113b8, 0x113e2}, {0x1145e, 0x1145e}, {0x1182c, 0x11b67}, {0x11d31, 0x1612f},
+    {0x16f4f, 0x16f4f}, {0x16f7f, 0x16f87}, {0x16fe4, 0x16ff1}, {0x1cf00, 0x1cf46}, {0x1e08f, 0x1e6f5}};
+constexpr Range kStillMark[] = {{0x1cf2, 0x1cf3}};
+
+// Decomposed for compatibility since Unicode 12.1, besides kNotDecomposed.
+constexpr Range kNotCompatible[] = {{0x32ff, 0x32ff},   {0xa7f1, 0xa7f4},   {0xab69, 0xab69},   {0x10781, 0x107ba},
+                                    {0x1ccd6, 0x1ccf9}, {0x1e030, 0x1e06d}, {0x1f16c, 0x1f16c}, {0x1fbf0, 0x1fbf9}};
+
 // Cf since Unicode 9.
 constexpr Range kNotFormat[] = {{0x890, 0x8e2}, {0x110cd, 0x1343f}};
 
@@ -103,6 +118,17 @@ constexpr Range kNewNumber[] = {{0x10d40, 0x10d49}, {0x116d0, 0x116e3}, {0x11bf0
                                 {0x1e4f0, 0x1e4f9}, {0x1e5f1, 0x1e5fa}};
 constexpr Range kNotNumber[] = {{0x11de0, 0x11de9}, {0x1246f, 0x1246f}, {0x12475, 0x12686}, {0x16ff4, 0x16ff6}};
 
+std::u32string DecomposeWith(utf8proc_option_t options, char32_t code_point) {
+  const bool is_hangul = code_point >= 0xac00 && code_point <= 0xd7a3;
+  if (is_hangul || IsIn(kNotDecomposed, code_point)) return {code_point};
+  utf8proc_int32_t buffer[18];
+  int boundary = 0;
+  const utf8proc_ssize_t count =
+      utf8proc_decompose_char(static_cast<utf8proc_int32_t>(code_point), buffer, 18, options, &boundary);
+  if (count < 1 || count > 18) return {code_point};  // surrogates, which no text holds
+  return std::u32string(buffer, buffer + count);
+}
+
 }  // namespace
 
 bool IsWhitespace(char32_t code_point) { return IsIn(kWhitespace, code_point); }
@@ -143,6 +169,18 @@ bool IsNonspacingMark(char32_t code_point) {
   return CategoryOf(code_point) == UTF8PROC_CATEGORY_MN && !IsIn(kNotNonspacingMark, code_point);
 }
 
+bool IsMark(char32_t code_point) {
+  if (IsIn(kStillMark, code_point)) return true;
+  switch (CategoryOf(code_point)) {
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+      return !IsIn(kNotMark, code_point);
+    default:
+      return false;
+  }
+}
+
 bool IsLetter(char32_t code_point) {
   switch (CategoryOf(code_point)) {
     case UTF8PROC_CATEGORY_LU:
@@ -173,15 +211,11 @@ uint8_t CombiningClass(char32_t code_point) {
   return static_cast<uint8_t>(property->combining_class);
 }
 
-std::u32string Decompose(char32_t code_point) {
-  const bool is_hangul = code_point >= 0xac00 && code_point <= 0xd7a3;
-  if (is_hangul || IsIn(kNotDecomposed, code_point)) return {code_point};
-  utf8proc_int32_t buffer[16];
-  int boundary = 0;
-  const utf8proc_ssize_t count =
-      utf8proc_decompose_char(static_cast<utf8proc_int32_t>(code_point), buffer, 16, UTF8PROC_DECOMPOSE, &boundary);
-  if (count < 1 || count > 16) return {code_point};  // surrogates, which no text holds
-  return std::u32string(buffer, buffer + count);
+std::u32string Decompose(char32_t code_point) { return DecomposeWith(UTF8PROC_DECOMPOSE, code_point); }
+
+std::u32string DecomposeCompatibly(char32_t code_point) {
+  if (IsIn(kNotCompatible, code_point)) return {code_point};
+  return DecomposeWith(static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT), code_point);
 }
 
 std::u32string Lowercase(char32_t code_point) {

@@ -29,11 +29,17 @@ bool IsNonspacingMark(char32_t code_point);
 bool IsLetter(char32_t code_point);
 bool IsNumber(char32_t code_point);
 
+/// General category M of the same Unicode that DecomposeCompatibly is of.
+bool IsMark(char32_t code_point);
+
 /// Canonical_Combining_Class.
 uint8_t CombiningClass(char32_t code_point);
 
 /// Full canonical decomposition; Hangul syllables stay whole.
 std::u32string Decompose(char32_t code_point);
+
+/// Full compatibility decomposition; Hangul syllables stay whole.
+std::u32string DecomposeCompatibly(char32_t code_point);
 
 /// Lowercase mapping of one code point without context, which may be two.
 std::u32string Lowercase(char32_t code_point);

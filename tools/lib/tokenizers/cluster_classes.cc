@@ -1,0 +1,194 @@
+#include "cluster_classes.h"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "code_point_classes.h"
+#include "tokenizer_format.h"
+#include "unicode_rules.h"
+
+namespace smx::tools {
+namespace {
+
+struct Range {
+  char32_t first;
+  char32_t last;
+};
+
+struct ClassRange {
+  char32_t first;
+  char32_t last;
+  schema::ClusterClass kind;
+};
+
+/// The one of rising ranges that holds `code_point`, or the end.
+template <typename T, size_t kSize>
+const T* Find(const T (&ranges)[kSize], char32_t code_point) {
+  const T* range = std::lower_bound(std::begin(ranges), std::end(ranges), code_point,
+                                    [](const T& each, char32_t value) { return each.last < value; });
+  return range != std::end(ranges) && code_point >= range->first ? range : std::end(ranges);
+}
+
+schema::ClusterClass ClassOfUtf8proc(char32_t code_point) {
+  const utf8proc_property_t* property = utf8proc_get_property(static_cast<utf8proc_int32_t>(code_point));
+  switch (property->boundclass) {
+    case UTF8PROC_BOUNDCLASS_CR:
+      return schema::kClusterCarriageReturn;
+    case UTF8PROC_BOUNDCLASS_LF:
+      return schema::kClusterLineFeed;
+    case UTF8PROC_BOUNDCLASS_CONTROL:
+      return schema::kClusterControl;
+    case UTF8PROC_BOUNDCLASS_EXTEND:
+      return schema::kClusterConjunctExtend;
+    case UTF8PROC_BOUNDCLASS_L:
+      return schema::kClusterLeadingConsonant;
+    case UTF8PROC_BOUNDCLASS_V:
+      return schema::kClusterVowel;
+    case UTF8PROC_BOUNDCLASS_T:
+      return schema::kClusterTrailingConsonant;
+    case UTF8PROC_BOUNDCLASS_LV:
+      return schema::kClusterSyllable;
+    case UTF8PROC_BOUNDCLASS_LVT:
+      return schema::kClusterWholeSyllable;
+    case UTF8PROC_BOUNDCLASS_REGIONAL_INDICATOR:
+      return schema::kClusterRegionalIndicator;
+    case UTF8PROC_BOUNDCLASS_SPACINGMARK:
+      return schema::kClusterSpacingMark;
+    case UTF8PROC_BOUNDCLASS_PREPEND:
+      return schema::kClusterPrepend;
+    case UTF8PROC_BOUNDCLASS_ZWJ:
+      return schema::kClusterJoiner;
+    default:
+      return schema::kClusterOther;
+  }
+}
+
+// Extended_Pictographic, which Unicode 17 gives to fewer code points than utf8proc 2.8 does.
+constexpr Range kPictographs[] = {
+    {0xa9, 0xa9},       {0xae, 0xae},       {0x203c, 0x203c},   {0x2049, 0x2049},   {0x2122, 0x2122},
+    {0x2139, 0x2139},   {0x2194, 0x2199},   {0x21a9, 0x21aa},   {0x231a, 0x231b},   {0x2328, 0x2328},
+    {0x23cf, 0x23cf},   {0x23e9, 0x23f3},   {0x23f8, 0x23fa},   {0x24c2, 0x24c2},   {0x25aa, 0x25ab},
+    {0x25b6, 0x25b6},   {0x25c0, 0x25c0},   {0x25fb, 0x25fe},   {0x2600, 0x2604},   {0x260e, 0x260e},
+    {0x2611, 0x2611},   {0x2614, 0x2615},   {0x2618, 0x2618},   {0x261d, 0x261d},   {0x2620, 0x2620},
+    {0x2622, 0x2623},   {0x2626, 0x2626},   {0x262a, 0x262a},   {0x262e, 0x262f},   {0x2638, 0x263a},
+    {0x2640, 0x2640},   {0x2642, 0x2642},   {0x2648, 0x2653},   {0x265f, 0x2660},   {0x2663, 0x2663},
+    {0x2665, 0x2666},   {0x2668, 0x2668},   {0x267b, 0x267b},   {0x267e, 0x267f},   {0x2692, 0x2697},
+    {0x2699, 0x2699},   {0x269b, 0x269c},   {0x26a0, 0x26a1},   {0x26a7, 0x26a7},   {0x26aa, 0x26ab},
+    {0x26b0, 0x26b1},   {0x26bd, 0x26be},   {0x26c4, 0x26c5},   {0x26c8, 0x26c8},   {0x26ce, 0x26cf},
+    {0x26d1, 0x26d1},   {0x26d3, 0x26d4},   {0x26e9, 0x26ea},   {0x26f0, 0x26f5},   {0x26f7, 0x26fa},
+    {0x26fd, 0x26fd},   {0x2702, 0x2702},   {0x2705, 0x2705},   {0x2708, 0x270d},   {0x270f, 0x270f},
+    {0x2712, 0x2712},   {0x2714, 0x2714},   {0x2716, 0x2716},   {0x271d, 0x271d},   {0x2721, 0x2721},
+    {0x2728, 0x2728},   {0x2733, 0x2734},   {0x2744, 0x2744},   {0x2747, 0x2747},   {0x274c, 0x274c},
+    {0x274e, 0x274e},   {0x2753, 0x2755},   {0x2757, 0x2757},   {0x2763, 0x2764},   {0x2795, 0x2797},
+    {0x27a1, 0x27a1},   {0x27b0, 0x27b0},   {0x27bf, 0x27bf},   {0x2934, 0x2935},   {0x2b05, 0x2b07},
+    {0x2b1b, 0x2b1c},   {0x2b50, 0x2b50},   {0x2b55, 0x2b55},   {0x3030, 0x3030},   {0x303d, 0x303d},
+    {0x3297, 0x3297},   {0x3299, 0x3299},   {0x1f004, 0x1f004}, {0x1f02c, 0x1f02f}, {0x1f094, 0x1f09f},
+    {0x1f0af, 0x1f0b0}, {0x1f0c0, 0x1f0c0}, {0x1f0cf, 0x1f0d0}, {0x1f0f6, 0x1f0ff}, {0x1f170, 0x1f171},
+    {0x1f17e, 0x1f17f}, {0x1f18e, 0x1f18e}, {0x1f191, 0x1f19a}, {0x1f1ae, 0x1f1e5}, {0x1f201, 0x1f20f},
+    {0x1f21a, 0x1f21a}, {0x1f22f, 0x1f22f}, {0x1f232, 0x1f23a}, {0x1f23c, 0x1f23f}, {0x1f249, 0x1f25f},
+    {0x1f266, 0x1f321}, {0x1f324, 0x1f393}, {0x1f396, 0x1f397}, {0x1f399, 0x1f39b}, {0x1f39e, 0x1f3f0},
+    {0x1f3f3, 0x1f3f5}, {0x1f3f7, 0x1f3fa}, {0x1f400, 0x1f4fd}, {0x1f4ff, 0x1f53d}, {0x1f549, 0x1f54e},
+    {0x1f550, 0x1f567}, {0x1f56f, 0x1f570}, {0x1f573, 0x1f57a}, {0x1f587, 0x1f587}, {0x1f58a, 0x1f58d},
+    {0x1f590, 0x1f590}, {0x1f595, 0x1f596}, {0x1f5a4, 0x1f5a5}, {0x1f5a8, 0x1f5a8}, {0x1f5b1, 0x1f5b2},
+    {0x1f5bc, 0x1f5bc}, {0x1f5c2, 0x1f5c4}, {0x1f5d1, 0x1f5d3}, {0x1f5dc, 0x1f5de}, {0x1f5e1, 0x1f5e1},
+    {0x1f5e3, 0x1f5e3}, {0x1f5e8, 0x1f5e8}, {0x1f5ef, 0x1f5ef}, {0x1f5f3, 0x1f5f3}, {0x1f5fa, 0x1f64f},
+    {0x1f680, 0x1f6c5}, {0x1f6cb, 0x1f6d2}, {0x1f6d5, 0x1f6e5}, {0x1f6e9, 0x1f6e9}, {0x1f6eb, 0x1f6f0},
+    {0x1f6f3, 0x1f6ff}, {0x1f7da, 0x1f7ff}, {0x1f80c, 0x1f80f}, {0x1f848, 0x1f84f}, {0x1f85a, 0x1f85f},
+    {0x1f888, 0x1f88f}, {0x1f8ae, 0x1f8af}, {0x1f8bc, 0x1f8bf}, {0x1f8c2, 0x1f8cf}, {0x1f8d9, 0x1f8ff},
+    {0x1f90c, 0x1f93a}, {0x1f93c, 0x1f945}, {0x1f947, 0x1f9ff}, {0x1fa58, 0x1fa5f}, {0x1fa6e, 0x1faff},
+    {0x1fc00, 0x1fffd}};
+
+bool IsPictograph(char32_t code_point) {
+  const Range* range = Find(kPictographs, code_point);
+  return range != std::end(kPictographs);
+}
+
+// InCB=Consonant, which utf8proc 2.8 does not have.
+constexpr Range kConsonants[] = {
+    {0x915, 0x939},     {0x958, 0x95f},     {0x978, 0x97f},     {0x995, 0x9a8},     {0x9aa, 0x9b0},
+    {0x9b2, 0x9b2},     {0x9b6, 0x9b9},     {0x9dc, 0x9dd},     {0x9df, 0x9df},     {0x9f0, 0x9f1},
+    {0xa95, 0xaa8},     {0xaaa, 0xab0},     {0xab2, 0xab3},     {0xab5, 0xab9},     {0xaf9, 0xaf9},
+    {0xb15, 0xb28},     {0xb2a, 0xb30},     {0xb32, 0xb33},     {0xb35, 0xb39},     {0xb5c, 0xb5d},
+    {0xb5f, 0xb5f},     {0xb71, 0xb71},     {0xc15, 0xc28},     {0xc2a, 0xc39},     {0xc58, 0xc5a},
+    {0xd15, 0xd3a},     {0x1000, 0x102a},   {0x103f, 0x103f},   {0x1050, 0x1055},   {0x105a, 0x105d},
+    {0x1061, 0x1061},   {0x1065, 0x1066},   {0x106e, 0x1070},   {0x1075, 0x1081},   {0x108e, 0x108e},
+    {0x1780, 0x17b3},   {0x1a20, 0x1a54},   {0x1b0b, 0x1b0c},   {0x1b13, 0x1b33},   {0x1b45, 0x1b4c},
+    {0x1b83, 0x1ba0},   {0x1bae, 0x1baf},   {0x1bbb, 0x1bbd},   {0xa989, 0xa98b},   {0xa98f, 0xa9b2},
+    {0xa9e0, 0xa9e4},   {0xa9e7, 0xa9ef},   {0xa9fa, 0xa9fe},   {0xaa60, 0xaa6f},   {0xaa71, 0xaa73},
+    {0xaa7a, 0xaa7a},   {0xaa7e, 0xaa7f},   {0xaae0, 0xaaea},   {0xabc0, 0xabda},   {0x10a00, 0x10a00},
+    {0x10a10, 0x10a13}, {0x10a15, 0x10a17}, {0x10a19, 0x10a35}, {0x11103, 0x11126}, {0x11144, 0x11144},
+    {0x11147, 0x11147}, {0x11380, 0x11389}, {0x1138b, 0x1138b}, {0x1138e, 0x1138e}, {0x11390, 0x113b5},
+    {0x11900, 0x11906}, {0x11909, 0x11909}, {0x1190c, 0x11913}, {0x11915, 0x11916}, {0x11918, 0x1192f},
+    {0x11a00, 0x11a00}, {0x11a0b, 0x11a32}, {0x11a50, 0x11a50}, {0x11a5c, 0x11a83}, {0x11f04, 0x11f10},
+    {0x11f12, 0x11f33}};
+
+bool IsConsonant(char32_t code_point) {
+  const Range* range = Find(kConsonants, code_point);
+  return range != std::end(kConsonants);
+}
+
+// InCB=Linker, likewise.
+constexpr char32_t kLinkers[] = {0x94d,  0x9cd,  0xacd,  0xb4d,   0xc4d,   0xd4d,   0x1039,  0x17d2,  0x1a60,  0x1b44,
+                                 0x1bab, 0xa9c0, 0xaaf6, 0x10a3f, 0x11133, 0x113d0, 0x1193e, 0x11a47, 0x11a99, 0x11f42};
+
+// What has another class in Unicode 17 than in utf8proc 2.8.
+constexpr ClassRange kChanged[] = {
+    {0x897, 0x897, schema::kClusterConjunctExtend},     {0xcc0, 0xcc0, schema::kClusterConjunctExtend},
+    {0xcc7, 0xcc8, schema::kClusterConjunctExtend},     {0xcca, 0xccb, schema::kClusterConjunctExtend},
+    {0x1715, 0x1715, schema::kClusterConjunctExtend},   {0x1734, 0x1734, schema::kClusterConjunctExtend},
+    {0x1acf, 0x1add, schema::kClusterConjunctExtend},   {0x1ae0, 0x1aeb, schema::kClusterConjunctExtend},
+    {0x1b3b, 0x1b3b, schema::kClusterConjunctExtend},   {0x1b3d, 0x1b3d, schema::kClusterConjunctExtend},
+    {0x1b43, 0x1b43, schema::kClusterConjunctExtend},   {0x1baa, 0x1baa, schema::kClusterConjunctExtend},
+    {0x1bf2, 0x1bf3, schema::kClusterConjunctExtend},   {0x2065, 0x2065, schema::kClusterControl},
+    {0xa953, 0xa953, schema::kClusterConjunctExtend},   {0xfff0, 0xfff8, schema::kClusterControl},
+    {0x10d69, 0x10d6d, schema::kClusterConjunctExtend}, {0x10efa, 0x10efc, schema::kClusterConjunctExtend},
+    {0x111c0, 0x111c0, schema::kClusterConjunctExtend}, {0x11235, 0x11235, schema::kClusterConjunctExtend},
+    {0x1134d, 0x1134d, schema::kClusterConjunctExtend}, {0x113b8, 0x113b8, schema::kClusterConjunctExtend},
+    {0x113b9, 0x113ba, schema::kClusterSpacingMark},    {0x113bb, 0x113c0, schema::kClusterConjunctExtend},
+    {0x113c2, 0x113c2, schema::kClusterConjunctExtend}, {0x113c5, 0x113c5, schema::kClusterConjunctExtend},
+    {0x113c7, 0x113c9, schema::kClusterConjunctExtend}, {0x113ca, 0x113ca, schema::kClusterSpacingMark},
+    {0x113cc, 0x113cd, schema::kClusterSpacingMark},    {0x113ce, 0x113cf, schema::kClusterConjunctExtend},
+    {0x113d1, 0x113d1, schema::kClusterPrepend},        {0x113d2, 0x113d2, schema::kClusterConjunctExtend},
+    {0x113e1, 0x113e2, schema::kClusterConjunctExtend}, {0x116b6, 0x116b6, schema::kClusterConjunctExtend},
+    {0x1171e, 0x1171e, schema::kClusterSpacingMark},    {0x1193d, 0x1193d, schema::kClusterConjunctExtend},
+    {0x11a3a, 0x11a3a, schema::kClusterOther},          {0x11b60, 0x11b60, schema::kClusterConjunctExtend},
+    {0x11b61, 0x11b61, schema::kClusterSpacingMark},    {0x11b62, 0x11b64, schema::kClusterConjunctExtend},
+    {0x11b65, 0x11b65, schema::kClusterSpacingMark},    {0x11b66, 0x11b66, schema::kClusterConjunctExtend},
+    {0x11b67, 0x11b67, schema::kClusterSpacingMark},    {0x11f41, 0x11f41, schema::kClusterConjunctExtend},
+    {0x11f5a, 0x11f5a, schema::kClusterConjunctExtend}, {0x1611e, 0x16129, schema::kClusterConjunctExtend},
+    {0x1612a, 0x1612c, schema::kClusterSpacingMark},    {0x1612d, 0x1612f, schema::kClusterConjunctExtend},
+    {0x16d63, 0x16d63, schema::kClusterVowel},          {0x16d67, 0x16d6a, schema::kClusterVowel},
+    {0x16ff0, 0x16ff1, schema::kClusterConjunctExtend}, {0x1d166, 0x1d166, schema::kClusterConjunctExtend},
+    {0x1d16d, 0x1d16d, schema::kClusterConjunctExtend}, {0x1e5ee, 0x1e5ef, schema::kClusterConjunctExtend},
+    {0x1e6e3, 0x1e6e3, schema::kClusterConjunctExtend}, {0x1e6e6, 0x1e6e6, schema::kClusterConjunctExtend},
+    {0x1e6ee, 0x1e6ef, schema::kClusterConjunctExtend}, {0x1e6f5, 0x1e6f5, schema::kClusterConjunctExtend},
+    {0xe0000, 0xe0000, schema::kClusterControl},        {0xe0002, 0xe001f, schema::kClusterControl},
+    {0xe0080, 0xe00ff, schema::kClusterControl},        {0xe01f0, 0xe0fff, schema::kClusterControl}};
+
+schema::ClusterClass ClusterClassOf(char32_t code_point) {
+  constexpr char32_t kNonJoiner = 0x200c;  // Extend, and alone has no InCB
+  if (code_point == kNonJoiner) return schema::kClusterExtend;
+  if (std::binary_search(std::begin(kLinkers), std::end(kLinkers), code_point)) return schema::kClusterLinker;
+  if (IsConsonant(code_point)) return schema::kClusterConsonant;
+  if (IsPictograph(code_point)) return schema::kClusterPictograph;
+  const ClassRange* changed = Find(kChanged, code_point);
+  return changed != std::end(kChanged) ? changed->kind : ClassOfUtf8proc(code_point);
+}
+
+uint8_t ClassOf(char32_t code_point) {
+  const bool is_surrogate = code_point >= 0xd800 && code_point < 0xe000;
+  if (is_surrogate) return schema::kClusterOther;  // never asked for
+  const uint32_t space = IsWhitespace(code_point) ? uint32_t{schema::kClusterWhitespaceBit} : 0u;
+  return static_cast<uint8_t>(ClusterClassOf(code_point) | space);
+}
+
+}  // namespace
+
+const CompiledClasses& ClusterClasses() {
+  static const CompiledClasses classes = BuildCodePointClasses(ClassOf);
+  return classes;
+}
+
+}  // namespace smx::tools
