@@ -73,6 +73,15 @@ TEST_CASE("tokenize: a special token typed in a text counts as such") {
   CHECK(object.at("pieces") == json({"my", "[MASK]", "[SEP]", "card"}));
 }
 
+TEST_CASE("tokenize: a text in brackets is a text, not a list") {
+  CHECK(SmxJson({"tokenize", ShippedModel(), "--json", "[MASK]"}).at("text") == "[MASK]");
+  const std::vector<json> objects = SmxJsonLines({"tokenize", ShippedModel(), "--json", "[my, card]", "[]", "\1[a]"});
+  REQUIRE(objects.size() == 3);
+  CHECK(objects[0].at("text") == "[my, card]");
+  CHECK(objects[1].at("text") == "[]");
+  CHECK(objects[2].at("text") == "\1[a]");
+}
+
 TEST_CASE("tokenize: --jsonl takes a pair, whose tokens have type 1") {
   const std::string input = R"({"text": "my card", "text_pair": "card"})"
                             "\n"

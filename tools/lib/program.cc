@@ -7,6 +7,8 @@
 #include <exception>
 #include <iostream>
 #include <new>
+#include <string>
+#include <vector>
 
 #include <unistd.h>
 
@@ -31,9 +33,36 @@ const char* program_name = "";
   _exit(static_cast<int>(ExitCode::kCannotWrite));
 }
 
+/// CLI11 takes an argument in brackets for a list and takes them off: the text [MASK] would be MASK. With this in front
+/// it is no such argument; it is taken off again before a value is looked at.
+constexpr char kMark = '\1';
+
+std::string WithoutMark(const std::string& value) {
+  return value.empty() || value.front() != kMark ? value : value.substr(1);
+}
+
+void TakeMarksOff(CLI::App* app) {
+  for (CLI::Option* option : app->get_options(nullptr)) {
+    if (option->get_type_size() > 0) option->transform(WithoutMark);
+  }
+  for (CLI::App* command : app->get_subcommands(nullptr)) TakeMarksOff(command);
+}
+
+/// Last first, as CLI11 wants them.
+std::vector<std::string> MarkedArguments(int argc, char** argv) {
+  std::vector<std::string> arguments;
+  for (int i = argc - 1; i > 0; --i) {
+    const std::string argument = argv[i];
+    const bool needs_mark = !argument.empty() && (argument.front() == '[' || argument.front() == kMark);
+    arguments.push_back(needs_mark ? kMark + argument : argument);
+  }
+  return arguments;
+}
+
 int ParseAndRun(CLI::App* app, int argc, char** argv) {
   try {
-    app->parse(argc, argv);
+    TakeMarksOff(app);
+    app->parse(MarkedArguments(argc, argv));
     return static_cast<int>(ExitCode::kOk);
   } catch (const CLI::ParseError& error) {
     return app->exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
