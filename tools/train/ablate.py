@@ -28,19 +28,20 @@ INGREDIENTS = {
     "pieces-from-texts": ("the teacher's pieces, trimmed", ["--vocabulary", "data"]),
     "no-copies": ("changed copies, at as many steps", ["--augmented", "0"]),
     "no-splicing": ("splicing", ["--splice", "0"]),
-    "no-swapping": ("swapping", ["--swap", "0"]),
     "no-dropping": ("dropping", ["--drop", "0"]),
-    "no-masking": ("masking", ["--mask", "0"]),
     "no-average": ("averaged weights", ["--average", "0"]),
-    "no-int8-epoch": ("int8 arithmetic in the last epoch", ["--int8-epochs", "0"]),
     "no-smoothing": ("label smoothing, of the teacher", ["--label-smoothing", "0"]),
+    "swapping": ("nothing; neighbouring words swapped in a fifth of the copies", ["--swap", "0.2"]),
+    "masking": ("nothing; a tenth of the words of copies masked", ["--mask", "0.1"]),
+    "int8-epoch": ("nothing; int8 arithmetic in the last epoch", ["--int8-epochs", "1"]),
     "hard-labels-too": ("nothing; a quarter of the loss is the labels themselves", ["--hard-weight", "0.25"]),
     "temperature-1": ("nothing; soft labels at temperature 1", ["--temperature", "1"]),
     "no-experts": ("experts: dense layers only", ["--config", "{no-experts}"]),
     "reference-padding": ("masked padding", ["--config", "{reference-padding}"]),
 }
 CONFIGS = {"no-experts": {"num_moe_layers": 0}, "reference-padding": {"padding": "reference"}}
-COLUMNS = ("run", "off", "seeds", "int8", "spread", "float32", "against_recipe", "minutes", "parameters")
+COLUMNS = ("run", "off", "seeds", "int8", "spread", "float32", "against_recipe", "loss", "loss_spread", "minutes",
+           "parameters")
 
 
 def parse_arguments():
@@ -76,15 +77,22 @@ def quality(report, arithmetic):
     return 100 * measured["accuracy" if "accuracy" in measured else "pearson"]
 
 
+def error(report):
+    """What is smooth where the accuracy of a few texts is not: the cross entropy, of a regression the error."""
+    measured = report["held_out"]["int8"]
+    return measured["loss"] if "loss" in measured else measured["root_mean_square_error"]
+
+
 def row_of(name, reports, recipe):
     """One line of the table: means over seeds."""
     int8 = [quality(report, "int8") for report in reports]
-    mean = statistics.mean(int8)
+    mean, errors = statistics.mean(int8), [error(report) for report in reports]
     base = statistics.mean(quality(report, "int8") for report in recipe) if recipe else None
     return {"run": name, "off": INGREDIENTS[name][0], "seeds": len(reports), "int8": f"{mean:.2f}",
             "spread": f"{max(int8) - min(int8):.2f}",
             "float32": f"{statistics.mean(quality(report, 'float32') for report in reports):.2f}",
             "against_recipe": "" if base is None else f"{mean - base:+.2f}",
+            "loss": f"{statistics.mean(errors):.4f}", "loss_spread": f"{max(errors) - min(errors):.4f}",
             "minutes": f"{statistics.mean(report['seconds'] for report in reports) / 60:.1f}",
             "parameters": str(reports[0]["parameters"])}
 
@@ -96,7 +104,7 @@ def write_table(folder, reports):
     count = next(iter(reports.values()))[0]["held_out"]["count"]
     runs.write_table(folder, "ablation", COLUMNS, rows,
                      f"Held-out training texts: {count:,}; accuracy, or correlation, in percent: mean of the seeds and "
-                     "spread (largest less smallest).")
+                     "spread (largest less smallest). loss: cross entropy in int8, or root mean square error.")
 
 
 def run_all(args):

@@ -80,12 +80,12 @@ def _add_ingredients(group):
     add("--hard-weight", type=float, default=0.0, metavar="W", help="share of the labels beside soft ones, 0..1")
     add("--augmented", type=int, metavar="N", help=f"changed copies (default: {COPIES_PER_TEXT} a text, at most "
         f"{MOST_COPIES:,})")
-    for rate, default, what in (("splice", 0.2, "texts"), ("swap", 0.2, "texts"), ("drop", 0.1, "words"),
-                                ("mask", 0.1, "words")):
+    for rate, default, what in (("splice", 0.2, "texts"), ("swap", 0.0, "texts"), ("drop", 0.1, "words"),
+                                ("mask", 0.0, "words")):
         add(f"--{rate}", type=float, default=default, metavar="R", help=f"share of {what}")
     add("--label-smoothing", type=float, default=0.1, metavar="S", help="where labels are learned: teacher, or without")
     add("--average", type=float, default=0.998, metavar="D", help="decay of the running average; 0: last weights")
-    add("--int8-epochs", type=int, default=1, metavar="N", help="last epochs with the engine's int8 arithmetic")
+    add("--int8-epochs", type=int, default=0, metavar="N", help="last epochs with the engine's int8 arithmetic")
 
 
 def _add_training(group):

@@ -134,7 +134,7 @@ def lost_ingredients(args):
     """What the recipe has and this run has not."""
     missing = [(args.teacher_folder is None, "teacher"), (not args.soft_labels, "soft labels"),
                (args.embeddings == "random", "the teacher's word embeddings"), (args.augmented == 0, "changed copies"),
-               (args.average == 0, "averaged weights"), (args.int8_epochs == 0, "int8 arithmetic in the last epoch")]
+               (args.average == 0, "averaged weights")]
     return [name for is_missing, name in missing if is_missing]
 
 

@@ -20,7 +20,7 @@ LATEST_KILL_SECONDS = 0.6
 def arguments(folder, name, *more):
     table, config = f"{folder}/data.tsv", f"{folder}/small.json"
     return (table, "-o", f"{folder}/{name}", "--teacher", "none", "--config", config, "--epochs", 4, "--augmented", 300,
-            "--vocab-size", 200, "--batch-size", 16, "--checkpoint-seconds", 0, *more)
+            "--vocab-size", 200, "--batch-size", 16, "--checkpoint-seconds", 0, "--int8-epochs", 1, *more)
 
 
 def prepared(folder, count=160):
