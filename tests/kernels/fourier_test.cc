@@ -1,6 +1,7 @@
 #include "kernels/fourier.h"
 
 #include <cmath>
+#include <tuple>
 #include <vector>
 
 #include <doctest/doctest.h>
