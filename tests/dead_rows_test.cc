@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/count.h"
 #include "support/liveness.h"
 #include "support/models.h"
 #include "support/random_model.h"
@@ -18,9 +19,9 @@ using smx::Model;
 using smx::Observation;
 using smx::Options;
 using smx::tests::Answer;
-using smx::tests::CountFromEnvironment;
 using smx::tests::MemoryModel;
 using smx::tests::NeedsOf;
+using smx::tests::NumModels;
 using smx::tests::RandomCase;
 using smx::tests::RealLength;
 using smx::tests::Rounding;
@@ -35,8 +36,6 @@ using smx::tools::WeightsType;
 namespace {
 
 constexpr uint64_t kFirstSeed = 20261126;
-
-size_t NumModels(size_t otherwise) { return CountFromEnvironment("SMX_TEST_RANDOM_MODELS", otherwise); }
 
 std::vector<float> RowOf(const std::vector<float>& hidden, size_t row, size_t d_model) {
   const auto begin = hidden.begin() + static_cast<std::ptrdiff_t>(row * d_model);

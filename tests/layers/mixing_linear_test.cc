@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/count.h"
 #include "support/mixing_ways.h"
 #include "support/models.h"
 #include "support/random_model.h"
@@ -18,6 +19,7 @@ using smx::tests::MemoryModel;
 using smx::tests::MixingRows;
 using smx::tests::MixingSeen;
 using smx::tests::ModelOfMixing;
+using smx::tests::NumModels;
 using smx::tests::Random;
 using smx::tests::SameBits;
 using smx::tests::Session;
@@ -100,7 +102,7 @@ smx::schema::MixingKind KindOf(uint64_t seed) {
 }  // namespace
 
 TEST_CASE("circulant, Toeplitz: by every way as defined, for random models and both paddings") {
-  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + 60; ++seed) {
+  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + NumModels(60); ++seed) {
     CAPTURE(seed);
     const ModelContent content = ModelOfMixing(seed, KindOf(seed));
     CAPTURE(smx::tests::Describe(content.config));
@@ -127,7 +129,7 @@ TEST_CASE("circulant, Toeplitz: float32 by every way as defined, for every short
 }
 
 TEST_CASE("circulant, Toeplitz: float32 has the bits of the linear mixing with the same matrices, in both paddings") {
-  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + 60; ++seed) {
+  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + NumModels(60); ++seed) {
     CAPTURE(seed);
     const bool circulant = seed % 2 == 0;
     const ModelContent content = ModelOfMixing(seed, KindOf(seed));
@@ -147,7 +149,7 @@ TEST_CASE("circulant, Toeplitz: float32 has the bits of the linear mixing with t
 }
 
 TEST_CASE("circulant, Toeplitz: int8 has the same bits by XNNPACK and by the reference kernels") {
-  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + 60; ++seed) {
+  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + NumModels(60); ++seed) {
     CAPTURE(seed);
     const ModelContent content = ModelOfMixing(seed, KindOf(seed));
     CAPTURE(smx::tests::Describe(content.config));

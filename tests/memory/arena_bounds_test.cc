@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/count.h"
 #include "support/guarded_bytes.h"
 #include "support/models.h"
 #include "support/random_model.h"
@@ -20,11 +21,11 @@ using smx::Span;
 using smx::Status;
 using smx::tests::Answer;
 using smx::tests::ArenaFill;
-using smx::tests::CountFromEnvironment;
 using smx::tests::FillArena;
 using smx::tests::GoldenFolder;
 using smx::tests::GuardedBytes;
 using smx::tests::MemoryModel;
+using smx::tests::NumModels;
 using smx::tests::Random;
 using smx::tests::RandomCase;
 using smx::tests::RandomInput;
@@ -51,8 +52,6 @@ constexpr Place kPlaces[] = {{GuardedBytes::Flush::kAtEnd, 0},  {GuardedBytes::F
                              {GuardedBytes::Flush::kAtEnd, 33}, {GuardedBytes::Flush::kAtEnd, 62},
                              {GuardedBytes::Flush::kAtEnd, 63}, {GuardedBytes::Flush::kAtStart, 0},
                              {GuardedBytes::Flush::kAtStart, 1}};
-
-size_t NumModels(size_t otherwise) { return CountFromEnvironment("SMX_TEST_RANDOM_MODELS", otherwise); }
 
 /// Guarded copies of values that end with a page.
 template <typename T>

@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include "memory/plan.h"
+#include "support/count.h"
 #include "support/models.h"
 #include "support/random_model.h"
 #include "support/session.h"
@@ -15,8 +16,8 @@
 using smx::PlannedBuffer;
 using smx::Span;
 using smx::tests::ArenaBytesOf;
-using smx::tests::CountFromEnvironment;
 using smx::tests::MemoryModel;
+using smx::tests::NumModels;
 using smx::tests::RandomModel;
 using smx::tests::Session;
 using smx::tools::ModelConfig;
@@ -122,7 +123,7 @@ TEST_CASE("arena plan: on random models, nothing that lives together overlaps, a
   double worst = 0;
   double sum = 0;
   std::string worst_model;
-  const size_t count = CountFromEnvironment("SMX_TEST_RANDOM_MODELS", 400);
+  const size_t count = NumModels(400);
   for (uint64_t seed = kFirstSeed; seed < kFirstSeed + count; ++seed) {
     CAPTURE(seed);
     const ModelContent content = RandomModel(seed);

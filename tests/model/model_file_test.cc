@@ -103,7 +103,7 @@ TEST_CASE("model file: a flipped byte of the metadata is refused") {
 TEST_CASE("model file: metadata that was changed and hashed anew never does worse than being refused") {
   // Whether a change is noticed depends on what it hits; what must not happen is a crash or a status of our own making.
   const ModelBytes file = ExpertsModel();
-  for (size_t i = 0; i < file.header()->metadata_bytes; ++i) {
+  for (size_t i = 0; i < file.header()->metadata_bytes; i += 7) {
     const uint8_t mask = kMasks[i % std::size(kMasks)];  // every bit of smaller models: every_bit_test.cc
     uint8_t* byte = file.data() + sizeof(schema::FileHeader) + i;
     *byte ^= mask;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 
 #include "safetensors.h"
@@ -354,11 +353,6 @@ RandomCase::RandomCase(uint64_t seed) : random(seed) {
     config.reference_group_order = random.Percent(50);
   }
   content = RandomWeights(config, &random);
-}
-
-size_t CountFromEnvironment(const char* variable, size_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : static_cast<size_t>(std::strtoull(text, nullptr, 10));
 }
 
 }  // namespace smx::tests

@@ -72,9 +72,6 @@ struct RandomCase {
   Options options;
 };
 
-/// How many of something random a test does: the number in the environment variable, or `otherwise`.
-size_t CountFromEnvironment(const char* variable, size_t otherwise);
-
 }  // namespace smx::tests
 
 #endif  // SMX_TESTS_SUPPORT_RANDOM_MODEL_H_

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <random>
 #include <string>
@@ -25,20 +26,25 @@ BuiltTokenizer Bpe(const std::vector<SentencePiece>& pieces) {
 
 /// Merges the pair of the highest score, of equals the leftmost, as long as two neighbours make a piece.
 std::string MergeAll(const std::map<std::string, float>& scores, const std::string& text) {
+  constexpr float kNone = -HUGE_VALF;
   std::vector<std::string> symbols;
   for (const char letter : text) symbols.emplace_back(1, letter);
+  std::vector<float> pairs(symbols.size(), kNone);  // the score of what a symbol makes with the next
+  const auto see = [&](size_t i) {
+    const bool is_last = i + 1 == symbols.size();
+    const auto found = is_last ? scores.end() : scores.find(symbols[i] + symbols[i + 1]);
+    pairs[i] = found == scores.end() ? kNone : found->second;
+  };
+  for (size_t i = 0; i < symbols.size(); ++i) see(i);
   while (true) {
-    auto best = scores.end();
-    size_t best_at = 0;
-    for (size_t i = 0; i + 1 < symbols.size(); ++i) {
-      const auto found = scores.find(symbols[i] + symbols[i + 1]);
-      if (found == scores.end() || (best != scores.end() && found->second <= best->second)) continue;
-      best = found;
-      best_at = i;
-    }
-    if (best == scores.end()) break;
-    symbols[best_at] += symbols[best_at + 1];
-    symbols.erase(symbols.begin() + static_cast<std::ptrdiff_t>(best_at) + 1);
+    const auto best = std::max_element(pairs.begin(), pairs.end());
+    if (best == pairs.end() || *best == kNone) break;
+    const std::ptrdiff_t at = best - pairs.begin();
+    symbols[static_cast<size_t>(at)] += symbols[static_cast<size_t>(at) + 1];
+    symbols.erase(symbols.begin() + at + 1);
+    pairs.erase(pairs.begin() + at + 1);
+    see(static_cast<size_t>(at));
+    if (at > 0) see(static_cast<size_t>(at) - 1);
   }
   std::string joined;
   for (const std::string& symbol : symbols) joined += (joined.empty() ? "" : " ") + symbol;

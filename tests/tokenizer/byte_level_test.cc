@@ -6,6 +6,7 @@
 #include <regex>
 #include <string>
 
+#include "support/count.h"
 #include "support/tokenizer_builder.h"
 #include "tokenizer/segmenter.h"
 #include "tokenizer/text_reader.h"
@@ -159,9 +160,10 @@ TEST_CASE("byte level: a special token typed in a text is one unless it is to be
 TEST_CASE("byte level: steps grow with the text, whether a million characters are one word or spaces") {
   std::mt19937 random(3);
   std::string letters;
-  while (letters.size() < (size_t{1} << 20)) letters += static_cast<char>('a' + random() % 26);
+  const size_t longest = smx::tests::LongText(size_t{1} << 20);
+  while (letters.size() < longest) letters += static_cast<char>('a' + random() % 26);
   const uint64_t per_byte = StepsOf(letters.substr(0, 1000)) / 1000 + 1;
-  for (const size_t n : {size_t{1} << 16, size_t{1} << 20}) {
+  for (const size_t n : {longest / 16, longest}) {
     CAPTURE(n);
     CHECK(StepsOf(letters.substr(0, n)) <= 2 * per_byte * n);
     for (const char* repeated : {" ", "a", "=", "'s", "1 "}) {

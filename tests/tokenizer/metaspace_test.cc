@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "support/count.h"
 #include "support/tokenizer_builder.h"
 #include "support/unigram_json.h"
 #include "tokenizer/segmenter.h"
@@ -174,10 +175,11 @@ TEST_CASE("metaspace: every code point is decomposed and stripped as tokenizers 
 TEST_CASE("metaspace: steps grow with the text, whether a million bytes are one word, marks, or spaces") {
   std::mt19937 random(3);
   std::string letters;
-  while (letters.size() < (size_t{1} << 20)) letters += static_cast<char>('a' + random() % 26);
+  const size_t longest = smx::tests::LongText(size_t{1} << 20);
+  while (letters.size() < longest) letters += static_cast<char>('a' + random() % 26);
   for (const BuiltTokenizer* tokenizer : {&Mapped(), &Stripped()}) {
     const uint64_t per_byte = StepsOf(*tokenizer, letters.substr(0, 1000)) / 1000 + 1;
-    for (const size_t n : {size_t{1} << 16, size_t{1} << 20}) {
+    for (const size_t n : {longest / 16, longest}) {
       CAPTURE(n);
       CHECK(StepsOf(*tokenizer, letters.substr(0, n)) <= 2 * per_byte * n);
       for (const char* repeated : {" ", "a", "a ", "\u0301", "\u2581", "e\u0301"}) {

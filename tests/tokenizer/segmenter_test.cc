@@ -8,12 +8,14 @@
 #include <string>
 
 #include "compile_sentencepiece.h"
+#include "support/count.h"
 #include "support/sentencepiece_bytes.h"
 #include "support/tokenizer_builder.h"
 #include "tokenizer/tokenize_text.h"
 
 using smx::testing::BuiltTokenizer;
 using smx::testing::Tokens;
+using smx::tests::LongText;
 using smx::tools::SentencePiece;
 
 namespace {
@@ -113,7 +115,7 @@ TEST_CASE("segmenter: texts of many blocks are cut as by the whole table") {
         pieces.push_back({text, -3.0f - 0.125f * static_cast<float>(random() % 64)});
     }
     std::string text;
-    const size_t size = round % 4 == 0 ? 100000 : 12000;
+    const size_t size = round % 4 == 0 ? LongText(100000) : 12000;
     while (text.size() < size) text += "abc"[random() % (round % 3 + 1)];
     CHECK(TokensOf(Unigram(pieces), text).ids == BestIds(pieces, text));
   }
@@ -122,7 +124,8 @@ TEST_CASE("segmenter: texts of many blocks are cut as by the whole table") {
 TEST_CASE("segmenter: a first piece that hangs on whether a million letters are even or odd") {
   // Only pairs and, once, three: which it is shows at the end, and all that can be the best stay apart up to there.
   const BuiltTokenizer tokenizer = Unigram({{"a", -100}, {"aa", -2}, {"baaa", -1}, {"b", -1}});
-  for (const size_t letters : {999999, 1000000, 1000001}) {
+  const size_t even = LongText(1000000) / 2 * 2;
+  for (const size_t letters : {even - 1, even, even + 1}) {
     const Tokens tokens = TokensOf(tokenizer, "b" + std::string(letters, 'a'));
     CHECK(tokens.ids.size() == (letters % 2 == 0 ? letters / 2 + 1 : (letters - 3) / 2 + 1));
     CHECK(tokens.ids.front() == (letters % 2 == 0 ? 4 : 3));
@@ -136,9 +139,10 @@ TEST_CASE("segmenter: steps grow with the text, and by its logarithm where its f
   const BuiltTokenizer hard = Unigram({{"a", -100}, {"aa", -2}});
   std::mt19937 random(1);
   std::string text;
-  for (size_t i = 0; i < (size_t{1} << 22); ++i) text += "ab"[random() % 2];
+  const size_t longest = LongText(size_t{1} << 22);
+  while (text.size() < longest) text += "ab"[random() % 2];
   const uint64_t per_byte = StepsOf(easy, text.substr(0, 1000)) / 1000 + 1;
-  for (const size_t n : {size_t{1} << 16, size_t{1} << 20, size_t{1} << 22}) {
+  for (const size_t n : {longest / 64, longest / 4, longest}) {
     CAPTURE(n);
     CHECK(StepsOf(easy, text.substr(0, n)) <= 2 * per_byte * n);
     CHECK(StepsOf(hard, std::string(n, 'a')) <= 2 * per_byte * n * 4);
