@@ -141,8 +141,8 @@ TEST_CASE("int8 product: rows are quantized to the same values that x86 has") {
     for (float& value : x) value = static_cast<float>(sequence.Below(200001) - 100000) * 1e-4f;
     std::vector<int8_t> values(x.size());
     std::vector<RowQuantization> params(9);
-    smx::QuantizeRows_f32_qd8__reference(DenseMat<const float>(x.data(), 9, cols), DenseMat(values.data(), 9, cols),
-                                         params.data());
+    smx::QuantizeRows_f32_qd8__reference(DenseMat<const float>(x.data(), 9, cols), nullptr,
+                                         DenseMat(values.data(), 9, cols), params.data());
     for (const int8_t value : values) checksum.Add(value);
     for (const RowQuantization& row : params) {
       int32_t scale_bits;

@@ -139,8 +139,8 @@ TEST_CASE("checksum: rows are quantized to the same bits everywhere") {
   for (const std::vector<float>& row : RowsToQuantize()) {
     std::vector<int8_t> out(row.size());
     RowQuantization params;
-    smx::QuantizeRows_f32_qd8__reference(DenseMat(row.data(), 1, row.size()), DenseMat(out.data(), 1, out.size()),
-                                         &params);
+    smx::QuantizeRows_f32_qd8__reference(DenseMat(row.data(), 1, row.size()), nullptr,
+                                         DenseMat(out.data(), 1, out.size()), &params);
     checksum.Add(params.zero_point);
     checksum.Add(params.scale);
     for (const int8_t value : out) checksum.Add(value);

@@ -19,7 +19,8 @@ namespace {
 std::vector<float> Dequantize(const std::vector<float>& in) {
   std::vector<int8_t> out(in.size());
   RowQuantization params;
-  smx::QuantizeRows_f32_qd8__reference(DenseMat(in.data(), 1, in.size()), DenseMat(out.data(), 1, in.size()), &params);
+  smx::QuantizeRows_f32_qd8__reference(DenseMat(in.data(), 1, in.size()), nullptr, DenseMat(out.data(), 1, in.size()),
+                                       &params);
   std::vector<float> back;
   for (const int8_t value : out) back.push_back(static_cast<float>(value - params.zero_point) * params.scale);
   return back;
@@ -60,6 +61,33 @@ TEST_CASE("quantize rows: zeros, NaN, infinities and tiny values give finite sca
     for (const float value : Dequantize(row)) CHECK(std::isfinite(value));
   }
   CHECK(Dequantize({0.0f, 0.0f}) == std::vector<float>{0.0f, 0.0f});
+}
+
+TEST_CASE("quantize rows: with input scales as the same rows multiplied by them before, ones as without") {
+  std::mt19937 random(11);
+  std::normal_distribution<float> normal(0.3f, 2.0f);
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const size_t cols : {1, 3, 16, 33}) {
+    constexpr size_t kRows = 3;
+    std::vector<float> x, scales, multiplied;
+    for (size_t c = 0; c < cols; ++c) scales.push_back(std::exp(normal(random)));
+    for (size_t i = 0; i < kRows * cols; ++i) x.push_back(i == 2 * cols ? infinity : normal(random));
+    for (size_t i = 0; i < x.size(); ++i) multiplied.push_back(x[i] * scales[i % cols]);
+    const auto quantized = [&](const std::vector<float>& rows, const float* input_scales) {
+      std::vector<int8_t> values(rows.size());
+      RowQuantization params[kRows];
+      smx::QuantizeRows_f32_qd8__reference(DenseMat(rows.data(), kRows, cols), input_scales,
+                                           DenseMat(values.data(), kRows, cols), params);
+      std::vector<double> all(values.begin(), values.end());
+      for (const RowQuantization& row : params) {
+        all.push_back(row.zero_point);
+        all.push_back(static_cast<double>(row.scale));
+      }
+      return all;
+    };
+    CHECK(quantized(x, scales.data()) == quantized(multiplied, nullptr));
+    CHECK(quantized(x, std::vector<float>(cols, 1.0f).data()) == quantized(x, nullptr));
+  }
 }
 
 TEST_CASE("product f32: [2,3] x [3,2] by hand, both orders of the kernel, with and without bias") {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "safetensors.h"
+#include "support/input_scales.h"
 
 namespace smx::tests {
 namespace {
@@ -274,6 +275,7 @@ tools::ModelContent RandomWeights(const ModelConfig& config, Random* random) {
   content.config = config;
   content.checkpoint = tools::ReadCheckpoint("random model", Filler(config, random).Fill(), config);
   content.source_sha256.assign(32, 0);
+  if (random->Percent(40)) AddAllInputScales([random](size_t) { return 1.0f + random->Uniform(0.9f); }, &content);
   return content;
 }
 

@@ -1,5 +1,6 @@
 #include "support/tiny_models.h"
 
+#include "support/input_scales.h"
 #include "tokenizer_format.h"
 
 namespace smx::tests {
@@ -202,6 +203,7 @@ tools::ModelContent TinyExperts() {
                                     {schema::MixingKind_ATTENTION, schema::FeedForwardKind_DENSE}});
   content.config.experts = tools::ExpertsConfig{2, kExpertFf, 1.0, 1, 4096};
   content.checkpoint = MakeCheckpoint(content.config);
+  AddAllInputScales([](size_t j) { return j % 2 == 0 ? 0.5f : 1.5f; }, &content);
   return content;
 }
 

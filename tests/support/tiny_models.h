@@ -15,6 +15,7 @@ tools::ModelContent TinyLinear();
 tools::ModelContent TinyMasked();
 
 /// Three layers, linear mixing and attention, dense and two experts; the reference's padding, no tokenizer, no labels.
+/// Where it is written as int8, inputs have scales.
 tools::ModelContent TinyExperts();
 
 /// Four layers: circulant, Toeplitz, Fourier and Hartley mixing; the reference's padding, no tokenizer.

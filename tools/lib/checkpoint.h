@@ -19,6 +19,13 @@ struct Parameter {
   uint32_t segment = 0;   // which segment of the file it goes to
 };
 
+/// What an int8 file has beside the checkpoint: products that read the same input multiply it by `scales`, [inputs],
+/// before it is quantized, and have rows of their kernels divided by them.
+struct InputScales {
+  Parameter scales;
+  std::vector<std::string> kernels;  // names of parameters, [inputs, outputs]
+};
+
 struct Checkpoint {
   std::vector<Parameter> parameters;
   uint32_t num_segments = 0;

@@ -38,19 +38,32 @@ uint64_t Append(const std::vector<T>& values, std::vector<uint8_t>* segment) {
   return offset;
 }
 
-Weights PlaceWeights(const Checkpoint& checkpoint, WeightsType type) {
+QuantizedParameter Quantize(const Parameter& parameter, const std::vector<InputScales>& input_scales) {
+  for (const InputScales& each : input_scales) {
+    const bool is_scaled = std::find(each.kernels.begin(), each.kernels.end(), parameter.name) != each.kernels.end();
+    if (is_scaled) return QuantizeQc8w(DivideRows(parameter, each.scales));
+  }
+  return QuantizeQc8w(parameter);
+}
+
+Weights PlaceWeights(const ModelContent& content, WeightsType type) {
   Weights weights;
-  weights.segments.resize(checkpoint.num_segments);
-  for (const Parameter& parameter : checkpoint.parameters) {
-    std::vector<uint8_t>& segment = weights.segments[parameter.segment];
-    PlacedTensor tensor = {&parameter, schema::TensorType_F32, 0, 0};
-    if (type == WeightsType::kInt8 && parameter.channel_axis >= 0) {
-      const QuantizedParameter quantized = QuantizeQc8w(parameter);
+  weights.segments.resize(content.checkpoint.num_segments);
+  std::vector<const Parameter*> parameters;
+  for (const Parameter& parameter : content.checkpoint.parameters) parameters.push_back(&parameter);
+  if (type == WeightsType::kInt8) {
+    for (const InputScales& each : content.input_scales) parameters.push_back(&each.scales);
+  }
+  for (const Parameter* parameter : parameters) {
+    std::vector<uint8_t>& segment = weights.segments[parameter->segment];
+    PlacedTensor tensor = {parameter, schema::TensorType_F32, 0, 0};
+    if (type == WeightsType::kInt8 && parameter->channel_axis >= 0) {
+      const QuantizedParameter quantized = Quantize(*parameter, content.input_scales);
       tensor.type = schema::TensorType_QC8W;
       tensor.offset = Append(quantized.values, &segment);
       tensor.scale_offset = Append(quantized.scales, &segment);
     } else {
-      tensor.offset = Append(parameter.values, &segment);
+      tensor.offset = Append(parameter->values, &segment);
     }
     weights.tensors.push_back(tensor);
   }
@@ -167,7 +180,7 @@ std::vector<uint8_t> SerializeMetadata(const ModelContent& content, const Weight
 }  // namespace
 
 std::vector<uint8_t> SerializeModel(const ModelContent& content, WeightsType type) {
-  const Weights weights = PlaceWeights(content.checkpoint, type);
+  const Weights weights = PlaceWeights(content, type);
   const auto place = [&](uint64_t metadata_bytes) {
     return PlaceSegments(weights, content.checkpoint.first_expert_segment, sizeof(schema::FileHeader) + metadata_bytes);
   };

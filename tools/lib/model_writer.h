@@ -19,6 +19,7 @@ enum class WeightsType { kF32, kInt8 };
 struct ModelContent {
   ModelConfig config;
   Checkpoint checkpoint;
+  std::vector<InputScales> input_scales;  // those of an int8 file
   std::optional<CompiledTokenizer> tokenizer;
   std::vector<uint8_t> source_sha256;  // 32 bytes
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "error.h"
+
 namespace smx::tools {
 
 QuantizedParameter QuantizeQc8w(const Parameter& parameter) {
@@ -23,6 +25,18 @@ QuantizedParameter QuantizeQc8w(const Parameter& parameter) {
     out.values.push_back(static_cast<int8_t>(std::clamp(value, -127.0f, 127.0f)));
   }
   return out;
+}
+
+Parameter DivideRows(const Parameter& kernel, const Parameter& input_scales) {
+  Parameter divided = kernel;
+  const size_t cols = kernel.shape[1];
+  for (size_t i = 0; i < divided.values.size(); ++i) {
+    divided.values[i] /= input_scales.values[i / cols];
+    if (std::isfinite(divided.values[i])) continue;
+    throw Error(ExitCode::kBadInput,
+                kernel.name + ": value " + std::to_string(i) + " is too large to be divided by its input's scale");
+  }
+  return divided;
 }
 
 }  // namespace smx::tools

@@ -20,6 +20,10 @@ struct QuantizedParameter {
 ///   int8  = round half to even (value / scale)
 QuantizedParameter QuantizeQc8w(const Parameter& parameter);
 
+/// `kernel` [inputs, outputs] for inputs that are multiplied by `input_scales` first: its rows are divided by them.
+/// Error(kBadInput) where that is no finite number.
+Parameter DivideRows(const Parameter& kernel, const Parameter& input_scales);
+
 }  // namespace smx::tools
 
 #endif  // SMX_TOOLS_LIB_QUANTIZE_H_

@@ -11,9 +11,11 @@ namespace smx {
 
 /// Sees what a layer computed: f32, row-major, valid during the call only.
 ///   name       as in the golden files: "embedding_output", "mixing_output", "mixing_norm", "router_logits",
-///              "router_probs", "combine_weights", "dispatch_indices", "ff_output", "output", "pooled_output", "logits"
+///              "router_probs", "combine_weights", "dispatch_indices", "ff_output", "output", "pooled_output",
+///              "logits"; and "ff_activation", after the gelu of a dense feed-forward stage
 ///   layer      0 .. num_layers - 1; -1 outside of the blocks
 ///   shape      [batch, rows that are computed, d_model], see Options::skip_dead_rows;
+///              ff_activation: [1, rows, d_ff], some rows at a time, in order;
 ///              router_*: [groups, tokens_per_group, num_experts];
 ///              combine_weights: [groups, num_experts, expert_capacity];
 ///              dispatch_indices, where tokens choose: [groups, tokens_per_group, num_selected_experts, 2]

@@ -23,6 +23,11 @@ void ProductInputRoom::Acquire(WeightType type, size_t max_rows, size_t cols, Pl
                           (Checked(max_rows) + Checked(kExtraInputRows)) * Checked(sizeof(RowQuantization)));
 }
 
+void ProductInputRoom::Acquire(const ProductWeights& weights, size_t max_rows, Plan* plan) {
+  input_scales_ = weights.input_scales;
+  Acquire(weights.type, max_rows, weights.inputs, plan);
+}
+
 void ProductInputRoom::Release(Plan* plan) const {
   if (type_ == WeightType::kF32) return;
   plan->Release(values_);
@@ -33,7 +38,7 @@ ProductInput ProductInputRoom::Load(const Backend& backend, const Arena& arena, 
   if (type_ == WeightType::kF32) return {x, {}, nullptr};
   const Mat<int8_t> values = DenseMat(arena.Get<int8_t>(values_), x.rows, x.cols);
   RowQuantization* params = arena.Get<RowQuantization>(params_);
-  backend.kernels.quantize_rows(x, values, params);
+  backend.kernels.quantize_rows(x, input_scales_, values, params);
   RepeatLastRow(params, x.rows);
   return {x, values, params};
 }

@@ -32,6 +32,8 @@ void RepeatLastRow(RowQuantization* params, size_t rows);
 class ProductInputRoom {
  public:
   void Acquire(WeightType type, size_t max_rows, size_t cols, Plan* plan);
+  /// For products with these weights, by whose input_scales Load multiplies.
+  void Acquire(const ProductWeights& weights, size_t max_rows, Plan* plan);
   void Release(Plan* plan) const;
 
   /// Quantizes x [rows, cols], at most what was planned, where the weights are int8.
@@ -42,6 +44,7 @@ class ProductInputRoom {
 
  private:
   WeightType type_ = WeightType::kF32;
+  const float* input_scales_ = nullptr;
   BufferId values_;
   BufferId params_;
 };

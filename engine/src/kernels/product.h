@@ -25,7 +25,8 @@ struct ProductWeights {
   const void* identity = nullptr;  // an address that stands for the values of `kernel` where its own does not
   const float* scales = nullptr;   // [outputs], or the one of all outputs; kQc8w only
   bool has_one_scale = false;
-  const float* bias = nullptr;  // [outputs], or null
+  const float* input_scales = nullptr;  // [inputs]: rows of x are multiplied by them when quantized; or null
+  const float* bias = nullptr;          // [outputs], or null
 
   template <typename T>
   const T* Row(size_t r) const {
@@ -41,15 +42,15 @@ struct RowQuantization {
   float scale;
 };
 
-/// Quantizes each row of `in` [rows, cols] to qd8: the range of its values and 0 is spread over -128..127, so 0 is
-/// exact and zeros behind a row change nothing.
+/// Multiplies each row of `in` [rows, cols] by `input_scales` [cols], unless they are null, and quantizes it to qd8:
+/// the range of its values and 0 is spread over -128..127, so 0 is exact and zeros behind a row change nothing.
 ///
 ///   scale      = (max - min) / 255, 1 for a row of zeros
 ///   zero_point = the integer nearest to -128 - min / scale (or 127 - max / scale, whichever errs less), clamped
 ///   value      = clamp(round_half_even(x / scale) + zero_point)
 ///
 /// NaN quantizes as the zero point, infinities as the largest magnitudes.
-using QuantizeRowsFn = void (*)(ConstMatF in, Mat<int8_t> out, RowQuantization* params);
+using QuantizeRowsFn = void (*)(ConstMatF in, const float* input_scales, Mat<int8_t> out, RowQuantization* params);
 
 /// out [rows, outputs] = x [rows, inputs] W + b, summed over inputs in order, in float32.
 using ProductF32Fn = void (*)(ConstMatF x, const ProductWeights& weights, MatF out);
@@ -59,7 +60,7 @@ using ProductF32Fn = void (*)(ConstMatF x, const ProductWeights& weights, MatF o
 using ProductQd8Fn = void (*)(Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights,
                               MatF out);
 
-void QuantizeRows_f32_qd8__reference(ConstMatF in, Mat<int8_t> out, RowQuantization* params);
+void QuantizeRows_f32_qd8__reference(ConstMatF in, const float* input_scales, Mat<int8_t> out, RowQuantization* params);
 void Product_f32__reference(ConstMatF x, const ProductWeights& weights, MatF out);
 void Product_qd8_f32_qc8w__reference(Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights,
                                      MatF out);

@@ -35,7 +35,7 @@ Status Block::Create(const PrepareContext& context, Backend* backend) {
 
 Status Block::RunFeedForward(const RunContext& run, ConstMatF x, MatF out) {
   if (has_experts_) return moe_.Run(run, layer_, x, out);
-  SMX_TRY(feed_forward_.Run(run, feed_forward_room_, x, out));
+  SMX_TRY(feed_forward_.Run(run, feed_forward_room_, layer_, x, out));
   run.EndStage(out.rows, run.rows(), feed_forward_.Macs(run.rows()));
   return Status::kOk;
 }

@@ -13,12 +13,12 @@ constexpr size_t kTileRows = 128;
 void FeedForwardRoom::Prepare(const FeedForwardWeights& weights, size_t max_rows, Plan* plan) {
   const size_t d_ff = weights.intermediate.outputs;
   const size_t rows = std::min(max_rows, kTileRows);
-  x.Acquire(weights.intermediate.type, rows, weights.intermediate.inputs, plan);
+  x.Acquire(weights.intermediate, rows, plan);
   plan->NextStep();
   intermediate = plan->Acquire("intermediate", Checked(rows) * Checked(d_ff) * Checked(sizeof(float)));
   plan->NextStep();
   x.Release(plan);
-  activation.Acquire(weights.output.type, rows, d_ff, plan);
+  activation.Acquire(weights.output, rows, plan);
   plan->NextStep();
   plan->Release(intermediate);
   activation.Release(plan);
@@ -32,18 +32,20 @@ Status FeedForward::Create(const FeedForwardWeights& weights, size_t max_rows, B
   return output_.Create(weights.output, rows, backend);
 }
 
-Status FeedForward::RunTile(const RunContext& run, const FeedForwardRoom& room, ConstMatF x, MatF out) {
+Status FeedForward::RunTile(const RunContext& run, const FeedForwardRoom& room, int layer, ConstMatF x, MatF out) {
   const MatF intermediate = DenseMat(run.arena.Get<float>(room.intermediate), x.rows, d_ff_);
   SMX_TRY(intermediate_.Run(room.x.Load(*run.backend, run.arena, x), intermediate, run.backend));
   const KernelTable& kernels = run.backend->kernels;
   (run.config.gelu_erf ? kernels.gelu_erf : kernels.gelu)(intermediate);
+  const size_t shape[] = {1, intermediate.rows, intermediate.cols};
+  if (layer != kNotObserved) Observe(run, "ff_activation", layer, shape, intermediate.data);
   return output_.Run(room.activation.Load(*run.backend, run.arena, intermediate), out, run.backend);
 }
 
-Status FeedForward::Run(const RunContext& run, const FeedForwardRoom& room, ConstMatF x, MatF out) {
+Status FeedForward::Run(const RunContext& run, const FeedForwardRoom& room, int layer, ConstMatF x, MatF out) {
   for (size_t first = 0; first < x.rows; first += kTileRows) {
     const size_t rows = std::min(kTileRows, x.rows - first);
-    SMX_TRY(RunTile(run, room, x.Rows(first, rows), out.Rows(first, rows)));
+    SMX_TRY(RunTile(run, room, layer, x.Rows(first, rows), out.Rows(first, rows)));
   }
   return Status::kOk;
 }

@@ -21,14 +21,16 @@ struct FeedForwardRoom {
 class FeedForward {
  public:
   Status Create(const FeedForwardWeights& weights, size_t max_rows, Backend* backend);
-  /// x, out [any number of rows, d_model]
-  Status Run(const RunContext& run, const FeedForwardRoom& room, ConstMatF x, MatF out);
+  /// x, out [any number of rows, d_model]. Observes "ff_activation" of `layer`; of an expert nothing, kNotObserved.
+  Status Run(const RunContext& run, const FeedForwardRoom& room, int layer, ConstMatF x, MatF out);
+
+  static constexpr int kNotObserved = -1;
 
   /// Multiply-adds of `rows` rows.
   uint64_t Macs(size_t rows) const { return 2 * uint64_t{rows} * d_model_ * d_ff_; }
 
  private:
-  Status RunTile(const RunContext& run, const FeedForwardRoom& room, ConstMatF x, MatF out);
+  Status RunTile(const RunContext& run, const FeedForwardRoom& room, int layer, ConstMatF x, MatF out);
 
   size_t d_model_ = 0;
   size_t d_ff_ = 0;

@@ -26,7 +26,7 @@ void MixingAttention::Prepare(const AttentionWeights& weights, const PrepareCont
   const size_t d_head = d / context.config.num_heads;
 
   plan->BeginStage("attention");
-  x_room_.Acquire(weights.query.type, rows, d, plan);
+  x_room_.Acquire(weights.query, rows, plan);  // key and value have the same input scales
   plan->NextStep();
   query_rows_ = plan->Acquire("query", bytes);
   key_rows_ = plan->Acquire("key", bytes);

@@ -121,7 +121,7 @@ Status Moe::RunQueue(size_t queue, FeedForward* expert, Pass* pass) {
   if (num_live == 0) return Status::kOk;
   pass->rows_computed += num_live;
   const MatF computed = pass->computed.Rows(0, num_live);
-  SMX_TRY(expert->Run(pass->run, room_, pass->gathered.Rows(0, num_live), computed));
+  SMX_TRY(expert->Run(pass->run, room_, FeedForward::kNotObserved, pass->gathered.Rows(0, num_live), computed));
   for (size_t i = 0; i < num_live; ++i) {
     const size_t place = static_cast<size_t>(live_places[i]);
     float* row = pass->out.Row(row_of(place));

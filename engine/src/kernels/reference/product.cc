@@ -12,12 +12,14 @@ struct Range {
 };
 
 /// Of the values and 0; NaN does not count. Infinities become the largest finite magnitude, so that scales stay finite.
-Range RangeWithZero(const float* x, size_t n) {
+template <typename Value>
+Range RangeWithZero(const Value& value, size_t n) {
   constexpr float kLargest = 1e38f;
   Range range = {0.0f, 0.0f};
   for (size_t i = 0; i < n; ++i) {
-    range.min = x[i] < range.min ? x[i] : range.min;
-    range.max = x[i] > range.max ? x[i] : range.max;
+    const float x = value(i);
+    range.min = x < range.min ? x : range.min;
+    range.max = x > range.max ? x : range.max;
   }
   return {std::max(range.min, -kLargest), std::min(range.max, kLargest)};
 }
@@ -41,6 +43,16 @@ int8_t QuantizeValue(float x, float inverse_scale, float zero_point) {
   value = value < -128.0f ? -128.0f : value;
   value = value > 127.0f ? 127.0f : value;
   return static_cast<int8_t>(value);
+}
+
+/// `value(i)` is value i of the row.
+template <typename Value>
+RowQuantization QuantizeRow(const Value& value, size_t n, int8_t* out) {
+  const RowQuantization params = QuantizationOf(RangeWithZero(value, n));
+  const float inverse_scale = 1.0f / params.scale;
+  const float zero_point = static_cast<float>(params.zero_point);
+  for (size_t i = 0; i < n; ++i) out[i] = QuantizeValue(value(i), inverse_scale, zero_point);
+  return params;
 }
 
 /// One row of outputs when the kernel is [inputs, outputs]: the inner loop runs over outputs, side by side in memory.
@@ -70,13 +82,15 @@ int32_t IntegerProduct(const int8_t* x, int32_t zero_point, const ProductWeights
 
 }  // namespace
 
-void QuantizeRows_f32_qd8__reference(ConstMatF in, Mat<int8_t> out, RowQuantization* params) {
+void QuantizeRows_f32_qd8__reference(ConstMatF in, const float* input_scales, Mat<int8_t> out,
+                                     RowQuantization* params) {
   for (size_t r = 0; r < in.rows; ++r) {
-    params[r] = QuantizationOf(RangeWithZero(in.Row(r), in.cols));
-    const float inverse_scale = 1.0f / params[r].scale;
-    const float zero_point = static_cast<float>(params[r].zero_point);
-    int8_t* row = out.Row(r);
-    for (size_t c = 0; c < in.cols; ++c) row[c] = QuantizeValue(in.Row(r)[c], inverse_scale, zero_point);
+    const float* const row = in.Row(r);
+    if (input_scales == nullptr) {
+      params[r] = QuantizeRow([row](size_t c) { return row[c]; }, in.cols, out.Row(r));
+    } else {
+      params[r] = QuantizeRow([=](size_t c) { return row[c] * input_scales[c]; }, in.cols, out.Row(r));
+    }
   }
 }
 
