@@ -243,7 +243,6 @@ TEST_CASE("quantize: what is not built is exit code 4 and named") {
     CAPTURE(type);
     CheckQuantizeRefused({Shipped(), "--type", type}, 4, {type});
   }
-  CheckQuantizeRefused({Shipped(), "--calibrate", ShippedFolder() + "/test.tsv"}, 4, {"--calibrate"});
 }
 
 TEST_CASE("quantize: a checkpoint of another mixing than config.json says is refused by the arrays it has or lacks") {

@@ -35,11 +35,11 @@ size_t ColumnOf(const std::string& path, const std::vector<std::string>& header,
 }
 
 /// Lines without their ends, LF or CRLF; a last line end begins no further line.
-std::vector<std::string> Lines(const std::string& path) {
+std::vector<std::string> Lines(const std::string& path, const char* needed) {
   const std::vector<uint8_t> bytes = ReadWhole(path);
   std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (text.substr(0, 3) == "\xef\xbb\xbf") text.remove_prefix(3);
-  if (text.empty()) throw Error(ExitCode::kBadInput, path + ": empty; a header line is needed, such as text<TAB>label");
+  if (text.empty()) throw Error(ExitCode::kBadInput, path + ": empty; " + needed + " is needed");
   if (text.back() == '\n') text.remove_suffix(1);
   std::vector<std::string> lines = Split(text, '\n');
   for (std::string& line : lines) {
@@ -48,31 +48,50 @@ std::vector<std::string> Lines(const std::string& path) {
   return lines;
 }
 
+void CheckUtf8(const std::string& line, const std::string& place) {
+  const size_t at = FirstInvalidUtf8(line);
+  if (at == line.size()) return;
+  throw Error(ExitCode::kBadInput, place + ": byte " + std::to_string(at + 1) + " is " +
+                                       std::to_string(static_cast<unsigned char>(line[at])) +
+                                       ", which is not UTF-8 there");
+}
+
+std::string PlaceOf(const std::string& path, size_t line) { return path + ": line " + std::to_string(line); }
+
 }  // namespace
 
 std::vector<LabelledText> ReadTsv(const std::string& path, const TsvColumns& columns) {
-  const std::vector<std::string> lines = Lines(path);
+  const std::vector<std::string> lines = Lines(path, "a header line, such as text<TAB>label,");
   const std::vector<std::string> header = Split(lines[0], '\t');
   const size_t text = ColumnOf(path, header, columns.text, "--text");
-  const size_t label = ColumnOf(path, header, columns.label, "--label");
+  const bool has_label = !columns.label.empty();
+  const size_t label = has_label ? ColumnOf(path, header, columns.label, "--label") : 0;
   const bool has_pair = !columns.text_pair.empty();
   const size_t pair = has_pair ? ColumnOf(path, header, columns.text_pair, "--text-pair") : 0;
   std::vector<LabelledText> texts;
   for (size_t i = 1; i < lines.size(); ++i) {
-    const std::string place = path + ": line " + std::to_string(i + 1);
+    const std::string place = PlaceOf(path, i + 1);
     const std::vector<std::string> values = Split(lines[i], '\t');
     if (values.size() != header.size()) {
       throw Error(ExitCode::kBadInput, place + ": " + std::to_string(values.size()) + " columns, the header has " +
                                            std::to_string(header.size()) + " (split by one tab)");
     }
-    if (const size_t at = FirstInvalidUtf8(lines[i]); at != lines[i].size()) {
-      throw Error(ExitCode::kBadInput, place + ": byte " + std::to_string(at + 1) + " is " +
-                                           std::to_string(static_cast<unsigned char>(lines[i][at])) +
-                                           ", which is not UTF-8 there");
-    }
-    texts.push_back({values[text], has_pair ? values[pair] : "", values[label], i + 1});
+    CheckUtf8(lines[i], place);
+    texts.push_back({values[text], has_pair ? values[pair] : "", has_label ? values[label] : "", i + 1});
   }
   if (texts.empty()) throw Error(ExitCode::kBadInput, path + ": a header line and no text");
+  return texts;
+}
+
+std::vector<LabelledText> ReadTexts(const std::string& path, const TsvColumns& columns) {
+  constexpr std::string_view kTsv = ".tsv";
+  const bool is_tsv = path.size() >= kTsv.size() && path.compare(path.size() - kTsv.size(), kTsv.size(), kTsv) == 0;
+  if (is_tsv) return ReadTsv(path, {columns.text, columns.text_pair, ""});
+  std::vector<LabelledText> texts;
+  for (const std::string& line : Lines(path, "a text on each line")) {
+    texts.push_back({line, "", "", texts.size() + 1});
+    CheckUtf8(line, PlaceOf(path, texts.size()));
+  }
   return texts;
 }
 

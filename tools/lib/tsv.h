@@ -6,7 +6,7 @@
 
 namespace smx::tools {
 
-/// Names of the columns that a data.tsv is read by; an empty text_pair means none.
+/// Names of the columns that a data.tsv is read by; an empty text_pair or label means none.
 struct TsvColumns {
   std::string text = "text";
   std::string text_pair;
@@ -23,6 +23,10 @@ struct LabelledText {
 /// Reads UTF-8 with a header line, columns split by one tab, no quoting. Error(kBadInput) naming file, line, value and
 /// rule for an empty file, a missing column (lists those there are), a line with another number of columns.
 std::vector<LabelledText> ReadTsv(const std::string& path, const TsvColumns& columns);
+
+/// Texts without labels: of a data.tsv, when the name ends in .tsv, else each line of a UTF-8 file is one.
+/// Error(kBadInput) as above.
+std::vector<LabelledText> ReadTexts(const std::string& path, const TsvColumns& columns);
 
 /// The class that `label` names among `labels`, or the class number that it is; Error(kBadInput) naming `place`.
 size_t ClassOf(const std::string& label, const std::vector<std::string>& labels, size_t num_classes,

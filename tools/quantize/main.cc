@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "calibrate.h"
 #include "checkpoint.h"
 #include "engine.h"
 #include "evaluate.h"
@@ -42,9 +43,6 @@ struct Accuracies {
 void RefuseUnbuilt(const QuantizeFlags& flags) {
   if (flags.type != "f32" && flags.type != "int8") {
     throw Error(ExitCode::kUnsupported, "--type " + flags.type + " is not built in this version; f32 and int8 are");
-  }
-  if (!flags.calibrate.empty()) {
-    throw Error(ExitCode::kUnsupported, "--calibrate is not built in this version; --type int8 needs no calibration");
   }
 }
 
@@ -145,6 +143,7 @@ void CheckThatItLoads(const std::vector<uint8_t>& file, const std::string& outpu
 struct Written {
   uint64_t checkpoint_bytes;
   size_t file_bytes;
+  size_t calibration_texts;    // 0 without
   const Accuracies* measured;  // or null
 };
 
@@ -157,6 +156,10 @@ void PrintReport(const QuantizeFlags& flags, const ModelContent& content, const 
                            {"checkpoint_bytes", written.checkpoint_bytes},
                            {"parameters", content.checkpoint.parameters.size()},
                            {"tokenizer", content.tokenizer.has_value()}};
+    if (written.calibration_texts != 0) {
+      report["calibration_texts"] = written.calibration_texts;
+      report["input_scales"] = content.input_scales.size();
+    }
     if (measured != nullptr) {
       const std::string key = ScoreKey(content.config.task);
       report[key] = measured->written;
@@ -171,6 +174,10 @@ void PrintReport(const QuantizeFlags& flags, const ModelContent& content, const 
   std::fprintf(out, "%s: %s from %s of checkpoint, %s, tokenizer %s\n", flags.output.c_str(),
                BytesText(written.file_bytes).c_str(), BytesText(written.checkpoint_bytes).c_str(), flags.type.c_str(),
                content.tokenizer ? "inside" : "none (to read text takes one: --tokenizer)");
+  if (written.calibration_texts != 0) {
+    std::fprintf(out, "calibrated on %zu texts: the inputs of %zu stages are scaled\n", written.calibration_texts,
+                 content.input_scales.size());
+  }
   if (measured == nullptr) return;
   const schema::TaskKind task = content.config.task;
   if (task != schema::TaskKind_CLASSIFICATION) {
@@ -183,11 +190,19 @@ void PrintReport(const QuantizeFlags& flags, const ModelContent& content, const 
                100 * (measured->f32 - measured->written));
 }
 
+/// Gives `content` its input scales; returns how many texts they are from.
+size_t Calibrate(const QuantizeFlags& flags, ModelContent* content) {
+  if (!content->tokenizer) throw Error(ExitCode::kUsage, "--calibrate reads texts: give --tokenizer");
+  const std::vector<LabelledText> texts = ReadTexts(flags.calibrate, flags.columns);
+  content->input_scales = CalibrateInputScales(*content, texts, flags.calibrate);
+  return texts.size();
+}
+
 /// Error(kUsage) when the output is one of the files that are read.
 void CheckOutput(const QuantizeFlags& flags, const CheckpointFiles& files) {
   std::vector<std::string> inputs = files.files;
-  inputs.insert(inputs.end(),
-                {files.config, flags.config, flags.tokenizer, flags.overrides.labels_file, flags.evaluate});
+  inputs.insert(inputs.end(), {files.config, flags.config, flags.tokenizer, flags.overrides.labels_file,
+                               flags.calibrate, flags.evaluate});
   for (const std::string& input : inputs) {
     if (!input.empty()) CheckNotSameFile(flags.output, input);
   }
@@ -199,6 +214,7 @@ void Quantize(const QuantizeFlags& flags) {
   if (flags.min_accuracy >= 0 && flags.evaluate.empty()) {
     throw Error(ExitCode::kUsage, "--min-accuracy needs --evaluate data.tsv");
   }
+  if (!flags.calibrate.empty() && flags.type != "int8") throw Error(ExitCode::kUsage, "--calibrate is for --type int8");
   const CheckpointFiles files = FindCheckpoint(flags.checkpoint, flags.step);
   CheckOutput(flags, files);
   const WeightsType type = flags.type == "f32" ? WeightsType::kF32 : WeightsType::kInt8;
@@ -208,6 +224,7 @@ void Quantize(const QuantizeFlags& flags) {
         ExitCode::kUsage,
         "--min-accuracy is for one class per text; a regression, several labels or an embedding have no accuracy");
   }
+  const size_t num_calibration_texts = flags.calibrate.empty() ? 0 : Calibrate(flags, &content);
   Accuracies measured;
   if (!flags.evaluate.empty()) measured = Measure(flags, type, &content);
   if (flags.min_accuracy >= 0 && measured.written < flags.min_accuracy) {
@@ -218,7 +235,8 @@ void Quantize(const QuantizeFlags& flags) {
   const std::vector<uint8_t> file = SerializeModel(content, type);
   CheckThatItLoads(file, flags.output);
   WriteWhole(flags.output, file);
-  PrintReport(flags, content, {files.bytes(), file.size(), flags.evaluate.empty() ? nullptr : &measured});
+  PrintReport(flags, content,
+              {files.bytes(), file.size(), num_calibration_texts, flags.evaluate.empty() ? nullptr : &measured});
 }
 
 void AddFlags(CLI::App* app, QuantizeFlags* flags) {
@@ -237,7 +255,10 @@ void AddFlags(CLI::App* app, QuantizeFlags* flags) {
   app->add_option("--type", flags->type, "Type of the weights")
       ->check(CLI::IsMember({"f32", "int8", "int8-static", "int4", "auto"}))
       ->capture_default_str();
-  app->add_option("--calibrate", flags->calibrate, "Texts to calibrate with (int8-static)");
+  app->add_option(
+      "--calibrate", flags->calibrate,
+      "Texts, one per line, or a data.tsv, to choose scales of inputs by, for --type int8: closer to float32 where a "
+      "few channels are large, as in a BERT; for attention and dense feed-forward, not for experts and other mixings");
   app->add_option("--evaluate", flags->evaluate,
                   "Measure accuracy in float32 and quantized on a data.tsv; of a regression Pearson's correlation, of "
                   "several labels micro F1");
@@ -253,7 +274,7 @@ void AddFlags(CLI::App* app, QuantizeFlags* flags) {
   app->footer(
       "Examples:\n"
       "  smx-quantize model.safetensors -o model.smx\n"
-      "  smx-quantize all-MiniLM-L6-v2/ -o minilm.smx\n"
+      "  smx-quantize all-MiniLM-L6-v2/ -o minilm.smx --calibrate texts.txt\n"
       "  smx-quantize checkpoints/ -o model.smx --step 100000 --config config.json\n"
       "  smx-quantize model.safetensors -o model.smx --evaluate test.tsv --min-accuracy 0.8\n"
       "Exit codes: 0 ok, 1 accuracy below the gate, 2 usage, 3 bad input file, 4 not supported here,\n"

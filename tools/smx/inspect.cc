@@ -34,7 +34,8 @@ void PrintSummary(const ordered_json& r) {
   };
   for (const auto& [key, value] : r["card"].items()) PrintRow(key.c_str(), text(value));
   PrintRow("file", BytesText(r["file_bytes"].get<unsigned long long>()) + ", weights " +
-                       BytesText(r["weights_bytes"].get<unsigned long long>()) + " in " + text(r["weight_type"]));
+                       BytesText(r["weights_bytes"].get<unsigned long long>()) + " in " + text(r["weight_type"]) +
+                       (r["input_scales"] == 0 ? "" : ", calibrated"));
   for (const char* key : {"task", "num_classes", "temperature", "padding", "routing_group", "vocab_size", "max_seq_len",
                           "d_emb", "d_model", "d_ff", "num_heads", "activation", "layer_norm_epsilon", "pooler"}) {
     PrintRow(key, text(r[key]));

@@ -67,15 +67,23 @@ void AddConfig(const Model& model, ordered_json* report) {
   for (size_t i = 0; i < info.num_classes; ++i) r["labels"].push_back(ReplaceInvalidUtf8(model.label(i)));
 }
 
+bool IsInputScale(std::string_view name) {
+  constexpr std::string_view kEnd = "/input_scale";
+  return name.size() >= kEnd.size() && name.substr(name.size() - kEnd.size()) == kEnd;
+}
+
 void AddTensors(const Model& model, ordered_json* report) {
   ordered_json tensors = ordered_json::array();
+  size_t num_input_scales = 0;
   for (size_t i = 0; i < model.num_tensors(); ++i) {
     const TensorInfo tensor = model.tensor(i);
+    num_input_scales += IsInputScale(tensor.name) ? 1 : 0;
     tensors.push_back({{"name", ReplaceInvalidUtf8(tensor.name)},
                        {"type", tensor.type},
                        {"shape", std::vector<uint32_t>(tensor.shape.begin(), tensor.shape.end())},
                        {"bytes", tensor.bytes}});
   }
+  (*report)["input_scales"] = num_input_scales;
   (*report)["tensors"] = std::move(tensors);
 }
 
