@@ -8,9 +8,7 @@
 
 #include <doctest/doctest.h>
 
-#include "kernels/activations.h"
-#include "kernels/product.h"
-#include "kernels/router.h"
+#include "kernels/kernel_table.h"
 #include "support/count.h"
 #include "support/models.h"
 #include "support/programs.h"
@@ -23,6 +21,7 @@
 
 using smx::BackendChoice;
 using smx::ConstMatF;
+using smx::KernelTable;
 using smx::Mat;
 using smx::MatF;
 using smx::Model;
@@ -61,17 +60,38 @@ SMX_WRAP(ProductQd8,
   RealProductQd8(x, params, weights, out);
 }
 
-SMX_WRAP(RouterBf16, "_ZN3smx22Router_bf16__referenceENS_3MatIKfEEPS1_S3_NS0_IfEES4_", ConstMatF x, const float* kernel,
-         const float* bias, MatF logits, MatF probs) {
+namespace {
+
+KernelTable real_kernels;
+
+void CountRouter(ConstMatF x, const float* kernel, const float* bias, MatF logits, MatF probs) {
   counted_macs += uint64_t{x.rows} * x.cols * logits.cols;
-  RealRouterBf16(x, kernel, bias, logits, probs);
+  real_kernels.router_f32(x, kernel, bias, logits, probs);
 }
 
-SMX_WRAP(AttentionHead, "_ZN3smx28AttentionHead_f32__referenceENS_3MatIKfEES2_S2_PKhNS0_IfEES5_", ConstMatF q,
-         ConstMatF k_transposed, ConstMatF v, const unsigned char* is_real, MatF scores, MatF out) {
+void CountBf16Router(ConstMatF x, const float* kernel, const float* bias, MatF logits, MatF probs) {
+  counted_macs += uint64_t{x.rows} * x.cols * logits.cols;
+  real_kernels.router_bf16(x, kernel, bias, logits, probs);
+}
+
+void CountAttentionHead(ConstMatF q, ConstMatF k_transposed, ConstMatF v, const unsigned char* is_real, MatF scores,
+                        MatF out) {
   counted_macs += uint64_t{q.rows} * q.cols * k_transposed.cols;  // scores
   counted_macs += uint64_t{out.rows} * v.rows * v.cols;           // their sum of values
-  RealAttentionHead(q, k_transposed, v, is_real, scores, out);
+  real_kernels.attention_head(q, k_transposed, v, is_real, scores, out);
+}
+
+}  // namespace
+
+// Kernels of a table are counted there; but the reference's float32 router by the product that it calls.
+KernelTable RealMakeKernelTable(bool fast) __asm__("__real__ZN3smx15MakeKernelTableEb");
+KernelTable WrapMakeKernelTable(bool fast) __asm__("__wrap__ZN3smx15MakeKernelTableEb");
+KernelTable WrapMakeKernelTable(bool fast) {
+  KernelTable table = real_kernels = RealMakeKernelTable(fast);
+  if (table.router_f32 != smx::Router_f32__reference) table.router_f32 = CountRouter;
+  table.router_bf16 = CountBf16Router;
+  table.attention_head = CountAttentionHead;
+  return table;
 }
 
 #if SMX_WITH_XNNPACK

@@ -39,3 +39,13 @@ if(SMX_WITH_KISSFFT)
   set_target_properties(smx_fetched_kissfft PROPERTIES POSITION_INDEPENDENT_CODE ON)
   add_library(KissFFT::KissFFT ALIAS smx_fetched_kissfft)
 endif()
+
+if(SMX_WITH_HIGHWAY)
+  FetchContent_Declare(highway
+    GIT_REPOSITORY https://github.com/google/highway.git
+    GIT_TAG 457c891775a7397bdb0376bb1031e6e027af1c48  # 1.2.0, what Debian 13 has
+    SOURCE_SUBDIR none)
+  FetchContent_MakeAvailable(highway)
+  add_library(smx_highway INTERFACE)
+  target_include_directories(smx_highway SYSTEM INTERFACE ${highway_SOURCE_DIR})
+endif()

@@ -8,7 +8,6 @@
 #include "smx/tokenizer.h"
 #include "support/models.h"
 #include "support/process.h"
-#include "support/tolerance.h"
 #include "tsv.h"
 
 using smx::Status;
@@ -56,16 +55,15 @@ ArrayMap AllLogits() {
 
 }  // namespace
 
-TEST_CASE("golden int8: every machine has the logits of x86, as far as its exp and tanh round as they do there") {
+TEST_CASE("golden int8: every machine has the very logits of x86") {
   const ArrayMap expected = smx::tools::ReadSafetensors(kKept);
   const ArrayMap found = AllLogits();
   REQUIRE(found.size() == expected.size());
   for (const auto& entry : found) {
     const auto& name = entry.first;
     const auto& array = entry.second;
-    const double difference = LargestDifference(array, expected.at(name));
     CAPTURE(name);
-    CHECK(difference <= smx::tests::kInt8OtherMachines);
+    CHECK(LargestDifference(array, expected.at(name)) == 0);
   }
 }
 

@@ -33,6 +33,19 @@ TEST_CASE("build: without KissFFT configuring stops, says so, and names every wa
   }
 }
 
+TEST_CASE("build: without Highway configuring stops, says so, and names every way on") {
+  const smx::tests::TemporaryFolder folder;
+  const ProcessResult result =
+      RunProgram(SMX_CMAKE, {"-S", std::string(SMX_TESTS_DIR) + "/..", "-B", folder.Path("build"), "-G", "Ninja",
+                             "-DSMX_WITH_XNNPACK=OFF", "-DSMX_WITH_KISSFFT=OFF", "-DSMX_HIGHWAY_INCLUDE_DIR=OFF"});
+  CHECK(result.exit_code != 0);
+  for (const char* words :
+       {"needs Highway 1.2", "tools/deps/install.sh", "-DSMX_FETCH_DEPENDENCIES=ON", "-DSMX_WITH_HIGHWAY=OFF"}) {
+    CAPTURE(words);
+    CHECK(result.err.find(words) != std::string::npos);
+  }
+}
+
 TEST_CASE("build: pinned sources are pinned by the hash of a commit") {
   const std::string fetch =
       smx::tests::ReadFile(std::string(SMX_TESTS_DIR) + "/../platforms/cmake/SmxFetchDependencies.cmake");
@@ -41,7 +54,7 @@ TEST_CASE("build: pinned sources are pinned by the hash of a commit") {
     const std::string hash = fetch.substr(at + 8, 40);
     CHECK(hash.find_first_not_of("0123456789abcdef") == std::string::npos);
   }
-  CHECK(tags == 3);
+  CHECK(tags == 4);
 }
 
 TEST_CASE("install.sh: lists every package with what it is for, and refuses what it does not know") {

@@ -79,7 +79,9 @@ TEST_CASE("lint: folders of the engine include only what lies below them") {
   CHECK(num_checked > 50);
 }
 
-TEST_CASE("lint: FlatBuffers is seen in model/ only, XNNPACK, KissFFT and pthreadpool in backends/ only") {
+TEST_CASE(
+    "lint: FlatBuffers is seen in model/ only, XNNPACK, KissFFT and pthreadpool in backends/, Highway in "
+    "kernels/simd/") {
   for (const std::string& path : Sources("engine/src")) {
     CAPTURE(path);
     for (const std::string& include : IncludesOf(path)) {
@@ -88,6 +90,7 @@ TEST_CASE("lint: FlatBuffers is seen in model/ only, XNNPACK, KissFFT and pthrea
         CHECK(path.find("/src/model/") != std::string::npos);
       }
       if (include == "xnnpack.h" || include == "pthreadpool.h") CHECK(path.find("/src/backends/") != std::string::npos);
+      if (BeginsWith(include, "hwy/")) CHECK(path.find("/src/kernels/simd/") != std::string::npos);
       if (include == "kiss_fft.h") CHECK(path.find("/src/backends/kissfft/") != std::string::npos);
     }
   }

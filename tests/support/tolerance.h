@@ -13,16 +13,6 @@ inline constexpr float kGoldenF32 = 2e-5f;
 /// The same with the bfloat16 router where another summing order tips single router values by one step of bfloat16.
 inline constexpr float kGoldenBf16Tipped = 5e-3f;
 
-/// int8 logits of one machine beside another's. None with glibc 2.41, whose expf and tanhf round alike on all of them:
-/// measured on x86-64, aarch64 and armv7 with the golden models and 100 texts of the shipped one. Another C library may
-/// differ in the last bit, which tips an int8 rounding here and there; that moved no logit by more than 0.03 when
-/// products rounded in another order, and twice that is allowed.
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 41)
-inline constexpr double kInt8OtherMachines = 0;
-#else
-inline constexpr double kInt8OtherMachines = 0.06;
-#endif
-
 /// How far int8 may move a logit from float32's. Three standard deviations of the rounding noise, to first order:
 ///
 ///   Rounding to a step s is noise of deviation s / sqrt(12). A row of activations spans about 6 of its own deviations

@@ -14,7 +14,8 @@ namespace smx {
 
 Status Backend::Create(const Options& options, bool has_int8_products, SharedSlot* shared) {
   log = options.log;
-  if (options.backend == smx::BackendChoice::kReference || !has_int8_products) return Status::kOk;
+  kernels = MakeKernelTable(options.backend != BackendChoice::kReference);
+  if (options.backend == BackendChoice::kReference || !has_int8_products) return Status::kOk;
   if (XnnpackExtraBytes() > kExtraInputBytes || XnnpackExtraRows() > kExtraInputRows) {
     return Fail(log, Status::kBackendFailure, "xnnpack: reads further behind its inputs than was planned");
   }
@@ -53,6 +54,7 @@ void Backend::FinishCreation() {
 
 Status Backend::Create(const Options& options, bool, SharedSlot*) {
   log = options.log;
+  kernels = MakeKernelTable(options.backend != BackendChoice::kReference);
   return Status::kOk;
 }
 

@@ -88,6 +88,25 @@ bool HasShaInstructions() {
 #endif
 }
 
+#if defined(__x86_64__)
+
+bool HasAvx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+         __builtin_cpu_supports("fma");
+}
+
+bool HasAvx512() {
+  return HasAvx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
+#else
+
+bool HasAvx2() { return false; }
+bool HasAvx512() { return false; }
+
+#endif
+
 const char* IsaName() { return BestIsaName(); }
 
 }  // namespace smx

@@ -9,6 +9,11 @@ const char* BestIsaName();
 /// SHA-256 instructions of x86.
 bool HasShaInstructions();
 
+/// Instruction sets of x86 that processor and operating system offer: AVX2 with BMI and FMA, AVX-512 with CD, BW, DQ
+/// and VL, which came with them in all but a few.
+bool HasAvx2();
+bool HasAvx512();
+
 }  // namespace smx
 
 #endif  // SMX_BASE_CPU_FEATURES_H_

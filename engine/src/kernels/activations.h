@@ -8,28 +8,31 @@
 namespace smx {
 
 /// x = layer_norm(x + residual) per row: (v - mean) / sqrt(variance + epsilon) * scale + bias, the biased variance.
-/// scale, bias: [x.cols]. `residual` may have no data: then it counts as zeros. Sums in float64.
+/// scale, bias: [x.cols]. `residual` may have no data: then it counts as zeros. Sums as in elementary.h.
 using AddLayerNormFn = void (*)(MatF x, ConstMatF residual, const float* scale, const float* bias, float epsilon);
 
-/// x = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), the tanh form of the reference.
+/// x = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), the tanh form of the reference; arithmetic as in elementary.h.
 using GeluFn = void (*)(MatF x);
 
 /// x = 0.5 x (1 + erf(x / sqrt 2)), the exact GELU, is of the same type.
 
-/// x = exp(x - max) / sum per row; a row of equal values becomes even.
+/// x = exp(x - max) / sum per row; a row of equal values becomes even. exp and sum as in elementary.h.
 using SoftmaxFn = void (*)(MatF x);
 
 /// out [cols, rows] = in [rows, cols] transposed. Columns of `out` behind in.rows, up to out.cols, become 0.
 using TransposeFn = void (*)(ConstMatF in, MatF out);
 
-/// One head of attention: out [queries, d_head] = softmax(q k^T / sqrt(d_head)) v.
+/// How many rows of scratch the scores of one head take: queries that are computed side by side.
+inline constexpr size_t kAttentionScoreRows = 4;
+
+/// One head of attention: out [queries, d_head] = softmax(q k^T / sqrt(d_head)) v. Products are summed in order.
 ///
 ///   q, out        [queries, d_head], strided views into the rows of all heads; query i and key i are the same token
 ///   k_transposed  [d_head, keys]
 ///   v             [keys, d_head], such a view
 ///   is_real       [max(queries, keys)]; a score is replaced by float32's lowest number unless both tokens are real, so
 ///                 a pad as a query averages all values evenly; null means all are real
-///   scores        [1, keys], scratch
+///   scores        [kAttentionScoreRows, keys], scratch
 using AttentionHeadFn = void (*)(ConstMatF q, ConstMatF k_transposed, ConstMatF v, const unsigned char* is_real,
                                  MatF scores, MatF out);
 

@@ -8,7 +8,7 @@
 
 namespace smx {
 
-/// Which kernel computes what: the reference everywhere, overwritten by whatever is faster and built in.
+/// Which kernel computes what.
 struct KernelTable {
   QuantizeRowsFn quantize_rows = QuantizeRows_f32_qd8__reference;
   ProductF32Fn product_f32 = Product_f32__reference;
@@ -24,6 +24,9 @@ struct KernelTable {
   RouterFn router_f32 = Router_f32__reference;
   RouterFn router_bf16 = Router_bf16__reference;
 };
+
+/// The reference kernels or, if `fast`, whatever is fastest on this processor and has their bits.
+KernelTable MakeKernelTable(bool fast);
 
 }  // namespace smx
 

@@ -42,6 +42,9 @@ struct RowQuantization {
   float scale;
 };
 
+/// How a row is quantized whose values and 0 lie in min .. max; NaN does not count.
+RowQuantization QuantizationOf(float min, float max);
+
 /// Multiplies each row of `in` [rows, cols] by `input_scales` [cols], unless they are null, and quantizes it to qd8:
 /// the range of its values and 0 is spread over -128..127, so 0 is exact and zeros behind a row change nothing.
 ///

@@ -1,6 +1,6 @@
 #include "layers/head.h"
 
-#include <cmath>
+#include "kernels/elementary.h"
 
 namespace smx {
 
@@ -40,7 +40,7 @@ Status Head::RunPooler(const RunContext& run, ConstMatF x) {
   const ConstMatF first_rows = {x.data, run.batch_size, x.cols, run.seq_len * x.stride};
   SMX_TRY(pooler_.Run({first_rows, {}, nullptr}, pooled, run.backend));
   run.EndStage(pooled.rows, pooled.rows, uint64_t{pooled.rows} * pooled.cols * pooled.cols);
-  for (size_t i = 0; i < pooled.rows * pooled.cols; ++i) pooled.data[i] = std::tanh(pooled.data[i]);
+  for (size_t i = 0; i < pooled.rows * pooled.cols; ++i) pooled.data[i] = Tanh(pooled.data[i]);
   const size_t pooled_shape[] = {pooled.rows, pooled.cols};
   Observe(run, "pooled_output", -1, pooled_shape, pooled.data);
   return Status::kOk;

@@ -34,7 +34,7 @@ void MixingAttention::Prepare(const AttentionWeights& weights, const PrepareCont
   plan->NextStep();
   x_room_.Release(plan);
   key_transposed_ = plan->Acquire("key_transposed", Checked(d_head) * Checked(context.max_tokens) * floats);
-  scores_ = plan->Acquire("attention_scores", Checked(context.max_tokens) * floats);
+  scores_ = plan->Acquire("attention_scores", Checked(kAttentionScoreRows) * Checked(context.max_tokens) * floats);
   attended_ = plan->Acquire("attended", bytes);
   plan->NextStep();
   for (const BufferId id : {query_rows_, key_rows_, value_rows_, key_transposed_, scores_}) plan->Release(id);
@@ -60,7 +60,7 @@ void MixingAttention::RunHeads(const RunContext& run, size_t text, const Rows& r
   const size_t num_heads = run.config.num_heads;
   const size_t d_head = rows.query.cols / num_heads;
   const MatF key_transposed = DenseMat(run.arena.Get<float>(key_transposed_), d_head, keys);
-  const MatF scores = DenseMat(run.arena.Get<float>(scores_), 1, keys);
+  const MatF scores = DenseMat(run.arena.Get<float>(scores_), kAttentionScoreRows, keys);
   const unsigned char* is_real = run.is_real == nullptr ? nullptr : run.is_real + text * run.seq_len;
   const auto head_of = [&](MatF all, size_t h, size_t count) { return Head(all, h, d_head).Rows(text * count, count); };
   for (size_t h = 0; h < num_heads; ++h) {

@@ -4,45 +4,57 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/elementary.h"
+
 namespace smx {
+namespace {
+
+/// `value(i)` is value i of a row of n.
+template <typename Value>
+float Sum(size_t n, const Value& value) {
+  float lanes[kSumLanes] = {};
+  for (size_t i = 0; i < n; ++i) lanes[i % kSumLanes] += value(i);
+  return SumOfLanes(lanes);
+}
+
+float Gelu(float x) { return x / (1.0f + Exp(x * (x * x * kGeluCubic + 1.0f) * kGeluScale)); }
+
+float GeluErf(float x) {
+  const float a = std::fabs(x);
+  const float t = 1.0f / (1.0f + kTailSlope * a);
+  float q = kTailTerms[7];
+  for (size_t i = 7; i-- > 0;) q = q * t + kTailTerms[i];
+  const float part = x * (t * Exp(a * a * -0.5f + q));
+  return x < 0.0f ? part : x - part;
+}
+
+}  // namespace
 
 void AddLayerNorm_f32__reference(MatF x, ConstMatF residual, const float* scale, const float* bias, float epsilon) {
-  const double n = static_cast<double>(x.cols);
+  const float n = static_cast<float>(x.cols);
   for (size_t r = 0; r < x.rows; ++r) {
     float* row = x.Row(r);
     if (residual.data != nullptr) {
       for (size_t c = 0; c < x.cols; ++c) row[c] += residual.Row(r)[c];
     }
-    double sum = 0.0;
-    for (size_t c = 0; c < x.cols; ++c) sum += static_cast<double>(row[c]);
-    const double mean = sum / n;
-    double squares = 0.0;
-    for (size_t c = 0; c < x.cols; ++c) {
-      const double difference = static_cast<double>(row[c]) - mean;
-      squares += difference * difference;
-    }
-    const float center = static_cast<float>(mean);
-    const float inverse = static_cast<float>(1.0 / std::sqrt(squares / n + static_cast<double>(epsilon)));
-    for (size_t c = 0; c < x.cols; ++c) row[c] = (row[c] - center) * inverse * scale[c] + bias[c];
+    const float mean = Sum(x.cols, [row](size_t c) { return row[c]; }) / n;
+    const float squares = Sum(x.cols, [=](size_t c) { return (row[c] - mean) * (row[c] - mean); });
+    const float inverse = 1.0f / std::sqrt(squares / n + epsilon);
+    for (size_t c = 0; c < x.cols; ++c) row[c] = (row[c] - mean) * inverse * scale[c] + bias[c];
   }
 }
 
 void Gelu_f32__reference(MatF x) {
-  constexpr float kSqrt2OverPi = 0.7978845608028654f;
   for (size_t r = 0; r < x.rows; ++r) {
     float* row = x.Row(r);
-    for (size_t c = 0; c < x.cols; ++c) {
-      const float v = row[c];
-      row[c] = 0.5f * v * (1.0f + std::tanh(kSqrt2OverPi * (v + 0.044715f * v * v * v)));
-    }
+    for (size_t c = 0; c < x.cols; ++c) row[c] = Gelu(row[c]);
   }
 }
 
 void GeluErf_f32__reference(MatF x) {
-  constexpr float kSqrtHalf = 0.7071067811865476f;
   for (size_t r = 0; r < x.rows; ++r) {
     float* row = x.Row(r);
-    for (size_t c = 0; c < x.cols; ++c) row[c] = 0.5f * row[c] * (1.0f + std::erf(kSqrtHalf * row[c]));
+    for (size_t c = 0; c < x.cols; ++c) row[c] = GeluErf(row[c]);
   }
 }
 
@@ -50,11 +62,8 @@ void Softmax_f32__reference(MatF x) {
   for (size_t r = 0; r < x.rows; ++r) {
     float* row = x.Row(r);
     const float max = *std::max_element(row, row + x.cols);
-    float sum = 0.0f;
-    for (size_t c = 0; c < x.cols; ++c) {
-      row[c] = std::exp(row[c] - max);
-      sum += row[c];
-    }
+    for (size_t c = 0; c < x.cols; ++c) row[c] = Exp(row[c] - max);
+    const float sum = Sum(x.cols, [row](size_t c) { return row[c]; });
     for (size_t c = 0; c < x.cols; ++c) row[c] /= sum;
   }
 }
@@ -75,10 +84,11 @@ void AttentionHead_f32__reference(ConstMatF q, ConstMatF k_transposed, ConstMatF
   for (size_t i = 0; i < q.rows; ++i) {
     std::fill_n(row, n, 0.0f);
     for (size_t c = 0; c < q.cols; ++c) {
-      const float query = q.Row(i)[c] * scale;
+      const float query = q.Row(i)[c];
       const float* keys = k_transposed.Row(c);
       for (size_t j = 0; j < n; ++j) row[j] += query * keys[j];
     }
+    for (size_t j = 0; j < n; ++j) row[j] *= scale;
     for (size_t j = 0; is_real != nullptr && j < n; ++j) {
       if (is_real[i] == 0 || is_real[j] == 0) row[j] = std::numeric_limits<float>::lowest();
     }

@@ -6,37 +6,6 @@
 namespace smx {
 namespace {
 
-struct Range {
-  float min;
-  float max;
-};
-
-/// Of the values and 0; NaN does not count. Infinities become the largest finite magnitude, so that scales stay finite.
-template <typename Value>
-Range RangeWithZero(const Value& value, size_t n) {
-  constexpr float kLargest = 1e38f;
-  Range range = {0.0f, 0.0f};
-  for (size_t i = 0; i < n; ++i) {
-    const float x = value(i);
-    range.min = x < range.min ? x : range.min;
-    range.max = x > range.max ? x : range.max;
-  }
-  return {std::max(range.min, -kLargest), std::min(range.max, kLargest)};
-}
-
-RowQuantization QuantizationOf(const Range& range) {
-  // Below this a scale would be subnormal, which kernels may flush to zero.
-  constexpr float kSmallestScale = 1e-30f;
-  if (range.max == range.min) return {0, 1.0f};
-  const float scale = std::max(range.max / 255.0f - range.min / 255.0f, kSmallestScale);
-  const float from_min = -128.0f - range.min / scale;
-  const float from_max = 127.0f - range.max / scale;
-  const float error_min = 128.0f + std::fabs(range.min / scale);
-  const float error_max = 127.0f + std::fabs(range.max / scale);
-  const float zero_point = error_min < error_max ? from_min : from_max;
-  return {static_cast<int32_t>(std::nearbyintf(std::clamp(zero_point, -128.0f, 127.0f))), scale};
-}
-
 int8_t QuantizeValue(float x, float inverse_scale, float zero_point) {
   float value = std::nearbyintf(x * inverse_scale) + zero_point;
   value = value == value ? value : zero_point;
@@ -48,7 +17,12 @@ int8_t QuantizeValue(float x, float inverse_scale, float zero_point) {
 /// `value(i)` is value i of the row.
 template <typename Value>
 RowQuantization QuantizeRow(const Value& value, size_t n, int8_t* out) {
-  const RowQuantization params = QuantizationOf(RangeWithZero(value, n));
+  float min = 0.0f, max = 0.0f;
+  for (size_t i = 0; i < n; ++i) {
+    min = value(i) < min ? value(i) : min;
+    max = value(i) > max ? value(i) : max;
+  }
+  const RowQuantization params = QuantizationOf(min, max);
   const float inverse_scale = 1.0f / params.scale;
   const float zero_point = static_cast<float>(params.zero_point);
   for (size_t i = 0; i < n; ++i) out[i] = QuantizeValue(value(i), inverse_scale, zero_point);
@@ -81,6 +55,23 @@ int32_t IntegerProduct(const int8_t* x, int32_t zero_point, const ProductWeights
 }
 
 }  // namespace
+
+RowQuantization QuantizationOf(float min, float max) {
+  // Infinities become the largest finite magnitude, so that scales stay finite.
+  constexpr float kLargest = 1e38f;
+  min = std::max(min, -kLargest);
+  max = std::min(max, kLargest);
+  // Below this a scale would be subnormal, which kernels may flush to zero.
+  constexpr float kSmallestScale = 1e-30f;
+  if (max == min) return {0, 1.0f};
+  const float scale = std::max(max / 255.0f - min / 255.0f, kSmallestScale);
+  const float from_min = -128.0f - min / scale;
+  const float from_max = 127.0f - max / scale;
+  const float error_min = 128.0f + std::fabs(min / scale);
+  const float error_max = 127.0f + std::fabs(max / scale);
+  const float zero_point = error_min < error_max ? from_min : from_max;
+  return {static_cast<int32_t>(std::nearbyintf(std::clamp(zero_point, -128.0f, 127.0f))), scale};
+}
 
 void QuantizeRows_f32_qd8__reference(ConstMatF in, const float* input_scales, Mat<int8_t> out,
                                      RowQuantization* params) {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "kernels/activations.h"
+#include "kernels/elementary.h"
 #include "kernels/product.h"
 
 namespace smx {
@@ -34,7 +35,7 @@ void Bf16Softmax(const float* logits, size_t n, float* probs) {
   const float max = *std::max_element(logits, logits + n);
   float sum = 0.0f;
   for (size_t e = 0; e < n; ++e) {
-    probs[e] = Bf16(std::exp(Bf16(logits[e] - max)));
+    probs[e] = Bf16(Exp(Bf16(logits[e] - max)));
     sum += probs[e];
   }
   const float divisor = Bf16(sum);

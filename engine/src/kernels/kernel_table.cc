@@ -1,0 +1,23 @@
+#include "kernels/kernel_table.h"
+
+#if SMX_WITH_HIGHWAY
+#include "kernels/simd/simd_kernels.h"
+#endif
+
+namespace smx {
+
+#if SMX_WITH_HIGHWAY
+
+KernelTable MakeKernelTable(bool fast) {
+  KernelTable table;
+  if (fast) UsableSimdKernels()[0].overwrite(&table);
+  return table;
+}
+
+#else
+
+KernelTable MakeKernelTable(bool) { return {}; }
+
+#endif
+
+}  // namespace smx

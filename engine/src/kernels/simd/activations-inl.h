@@ -1,0 +1,103 @@
+// Kernels of kernels/activations.h that work on rows, once for each instruction set.
+
+#if defined(SMX_KERNELS_SIMD_ACTIVATIONS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef SMX_KERNELS_SIMD_ACTIVATIONS_INL_H_
+#undef SMX_KERNELS_SIMD_ACTIVATIONS_INL_H_
+#else
+#define SMX_KERNELS_SIMD_ACTIVATIONS_INL_H_
+#endif
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/activations.h"
+#include "kernels/simd/vectors-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace smx {
+namespace HWY_NAMESPACE {
+
+void AddLayerNorm(MatF x, ConstMatF residual, const float* scale, const float* bias, float epsilon) {
+  const float n = static_cast<float>(x.cols);
+  for (size_t r = 0; r < x.rows; ++r) {
+    float* const row = x.Row(r);
+    const float* const added = residual.data == nullptr ? nullptr : residual.Row(r);
+    const float mean = Sum(x.cols,
+                           [=](size_t c, size_t count) {
+                             if (added == nullptr) return Load(row + c, count);
+                             const Vec value = hn::Add(Load(row + c, count), Load(added + c, count));
+                             Store(value, row + c, count);
+                             return value;
+                           }) /
+                       n;
+    const Vec center = Set(mean);
+    const float squares = Sum(x.cols, [=](size_t c, size_t count) {
+      const Vec difference = hn::Sub(Load(row + c, count), center);
+      return hn::Mul(difference, difference);
+    });
+    const Vec inverse = Set(1.0f / std::sqrt(squares / n + epsilon));
+    ForColumns(x.cols, [=](size_t c, size_t count) {
+      const Vec normalized = hn::Mul(hn::Sub(Load(row + c, count), center), inverse);
+      Store(hn::Add(hn::Mul(normalized, Load(scale + c, count)), Load(bias + c, count)), row + c, count);
+    });
+  }
+}
+
+void Gelu(MatF x) {
+  for (size_t r = 0; r < x.rows; ++r) {
+    float* const row = x.Row(r);
+    ForColumns(x.cols, [row](size_t c, size_t count) {
+      const Vec v = Load(row + c, count);
+      const Vec cubic = hn::Add(hn::Mul(hn::Mul(v, v), Set(kGeluCubic)), Set(1.0f));
+      const Vec e = Exp(hn::Mul(hn::Mul(v, cubic), Set(kGeluScale)));
+      Store(hn::Div(v, hn::Add(Set(1.0f), e)), row + c, count);
+    });
+  }
+}
+
+void GeluErf(MatF x) {
+  for (size_t r = 0; r < x.rows; ++r) {
+    float* const row = x.Row(r);
+    ForColumns(x.cols, [row](size_t c, size_t count) {
+      const Vec v = Load(row + c, count);
+      const Vec a = hn::Abs(v);
+      const Vec t = hn::Div(Set(1.0f), hn::Add(Set(1.0f), hn::Mul(Set(kTailSlope), a)));
+      Vec q = Set(kTailTerms[7]);
+      for (size_t i = 7; i-- > 0;) q = hn::Add(hn::Mul(q, t), Set(kTailTerms[i]));
+      const Vec tail = hn::Mul(t, Exp(hn::Add(hn::Mul(hn::Mul(a, a), Set(-0.5f)), q)));
+      const Vec part = hn::Mul(v, tail);
+      Store(hn::IfThenElse(hn::Lt(v, hn::Zero(kF)), part, hn::Sub(v, part)), row + c, count);
+    });
+  }
+}
+
+HWY_INLINE float Largest(const float* row, size_t n) {
+  Vec largest = Set(row[0]);
+  ForColumns(n, [&](size_t c, size_t count) {
+    const Vec v = hn::IfThenElse(hn::FirstN(kF, count), Load(row + c, count), largest);
+    largest = hn::IfThenElse(hn::Gt(v, largest), v, largest);
+  });
+  HWY_ALIGN float lanes[kWidth];
+  hn::Store(largest, kF, lanes);
+  return *std::max_element(lanes, lanes + kWidth);
+}
+
+HWY_NOINLINE void SoftmaxRow(float* row, size_t n) {
+  const Vec max = Set(Largest(row, n));
+  const Vec sum = Set(Sum(n, [=](size_t c, size_t count) {
+    const Vec value = Exp(hn::Sub(Load(row + c, count), max));
+    Store(value, row + c, count);
+    return value;
+  }));
+  ForColumns(n, [=](size_t c, size_t count) { Store(hn::Div(Load(row + c, count), sum), row + c, count); });
+}
+
+void Softmax(MatF x) {
+  for (size_t r = 0; r < x.rows; ++r) SoftmaxRow(x.Row(r), x.cols);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace smx
+HWY_AFTER_NAMESPACE();
+
+#endif  // SMX_KERNELS_SIMD_ACTIVATIONS_INL_H_

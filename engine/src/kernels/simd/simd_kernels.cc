@@ -1,0 +1,72 @@
+#include "kernels/simd/simd_kernels.h"
+
+#include <iterator>
+
+#include "base/cpu_features.h"
+
+// The instruction sets that pay, of those that Highway knows: its own dispatch, and so its library, is not needed to
+// choose among three.
+#define HWY_DISABLED_TARGETS                                                                                           \
+  (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_AVX3_ZEN4 | HWY_AVX3_SPR | HWY_NEON | HWY_NEON_BF16 | HWY_SVE | HWY_SVE2 | \
+   HWY_SVE_256 | HWY_SVE2_128)
+// Not needed, and so not asked of a processor.
+#define HWY_DISABLE_F16C
+#define HWY_DISABLE_PCLMUL_AES
+// Its assertions would need its library.
+#define HWY_IS_DEBUG_BUILD 0
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/simd/simd_kernels.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "kernels/simd/activations-inl.h"
+#include "kernels/simd/attention-inl.h"
+#include "kernels/simd/product-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace smx {
+namespace HWY_NAMESPACE {
+
+void Overwrite(KernelTable* table) {
+  table->quantize_rows = QuantizeRows;
+  table->add_layer_norm = AddLayerNorm;
+  table->gelu = Gelu;
+  table->gelu_erf = GeluErf;
+  table->softmax = Softmax;
+  table->transpose = Transpose;
+  table->attention_head = AttentionHead;
+  table->router_f32 = RouterF32;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace smx
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace smx {
+namespace {
+
+#if defined(__x86_64__)
+constexpr SimdKernels kKernels[] = {
+    {"avx512", N_AVX3::Overwrite}, {"avx2", N_AVX2::Overwrite}, {"sse2", N_SSE2::Overwrite}};
+
+size_t FirstUsable() {
+  if (HasAvx512()) return 0;
+  return HasAvx2() ? 1 : 2;
+}
+#else
+constexpr SimdKernels kKernels[] = {{"neon", N_NEON_WITHOUT_AES::Overwrite}};
+
+size_t FirstUsable() { return 0; }
+#endif
+
+}  // namespace
+
+Span<const SimdKernels> UsableSimdKernels() {
+  const size_t first = FirstUsable();
+  return {kKernels + first, std::size(kKernels) - first};
+}
+
+}  // namespace smx
+#endif

@@ -1,0 +1,87 @@
+// What the kernels share, once for each instruction set: vectors of float, loops over rows, exp.
+
+#if defined(SMX_KERNELS_SIMD_VECTORS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef SMX_KERNELS_SIMD_VECTORS_INL_H_
+#undef SMX_KERNELS_SIMD_VECTORS_INL_H_
+#else
+#define SMX_KERNELS_SIMD_VECTORS_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <limits>
+
+#include "kernels/elementary.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace smx {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using F = hn::ScalableTag<float>;
+using Vec = hn::VFromD<F>;
+inline constexpr F kF;
+inline constexpr size_t kWidth = hn::MaxLanes(kF);
+static_assert(kSumLanes % kWidth == 0);
+
+HWY_INLINE Vec Set(float value) { return hn::Set(kF, value); }
+
+/// `count` values from p on; what is behind them in the vector is 0.
+HWY_INLINE Vec Load(const float* p, size_t count) {
+  return count == kWidth ? hn::LoadU(kF, p) : hn::LoadN(kF, p, count);
+}
+HWY_INLINE void Store(Vec v, float* p, size_t count) {
+  if (count == kWidth) {
+    hn::StoreU(v, kF, p);
+  } else {
+    hn::StoreN(v, kF, p, count);
+  }
+}
+
+/// Calls body(c, count) for the columns 0 .. n - 1, as many at a time as a vector has, the rest at last.
+template <typename Body>
+HWY_INLINE void ForColumns(size_t n, const Body& body) {
+  size_t c = 0;
+  for (; c + kWidth <= n; c += kWidth) body(c, kWidth);
+  if (c < n) body(c, n - c);
+}
+
+/// The sum of the n values that value(c, count) gives as vectors, in the order of elementary.h.
+template <typename Value>
+HWY_INLINE float Sum(size_t n, const Value& value) {
+  constexpr size_t kVectors = kSumLanes / kWidth;
+  Vec sums[kVectors];
+  for (Vec& sum : sums) sum = hn::Zero(kF);
+  size_t c = 0;
+  for (; c + kSumLanes <= n; c += kSumLanes) {
+    for (size_t i = 0; i < kVectors; ++i) sums[i] = hn::Add(sums[i], value(c + i * kWidth, kWidth));
+  }
+  for (size_t i = 0; c < n; ++i, c += kWidth) {
+    const size_t count = HWY_MIN(kWidth, n - c);
+    sums[i] = hn::Add(sums[i], hn::IfThenElseZero(hn::FirstN(kF, count), value(c, count)));
+  }
+  HWY_ALIGN float lanes[kSumLanes];
+  for (size_t i = 0; i < kVectors; ++i) hn::Store(sums[i], kF, lanes + i * kWidth);
+  return SumOfLanes(lanes);
+}
+
+/// See elementary.h.
+HWY_INLINE Vec Exp(Vec x) {
+  const Vec t = hn::Add(hn::Mul(x, Set(kLog2E)), Set(kRound));
+  const Vec n = hn::Sub(t, Set(kRound));
+  const Vec r = hn::Sub(hn::Sub(x, hn::Mul(n, Set(kLn2High))), hn::Mul(n, Set(kLn2Low)));
+  Vec p = Set(kExpTerms[4]);
+  for (size_t i = 4; i-- > 0;) p = hn::Add(hn::Mul(p, r), Set(kExpTerms[i]));
+  const hn::RebindToUnsigned<F> bits;
+  const Vec two_to_n = hn::BitCast(kF, hn::Add(hn::ShiftLeft<23>(hn::BitCast(bits, t)), hn::Set(bits, 0x3f800000u)));
+  const Vec result = hn::Mul(hn::Add(hn::Add(hn::Mul(p, hn::Mul(r, r)), r), Set(1.0f)), two_to_n);
+  const Vec not_too_low = hn::IfThenZeroElse(hn::Lt(x, Set(kExpLowest)), result);
+  return hn::IfThenElse(hn::Gt(x, Set(kExpHighest)), Set(std::numeric_limits<float>::infinity()), not_too_low);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace smx
+HWY_AFTER_NAMESPACE();
+
+#endif  // SMX_KERNELS_SIMD_VECTORS_INL_H_

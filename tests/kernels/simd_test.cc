@@ -1,0 +1,227 @@
+// Kernels by Highway, of every instruction set that this processor has, beside the reference kernels: the same bits,
+// for every number of columns around the vectors' widths, for rows with a stride, and for numbers that are none.
+
+#include "kernels/simd/simd_kernels.h"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+using smx::ConstMatF;
+using smx::KernelTable;
+using smx::Mat;
+using smx::MatF;
+using smx::RowQuantization;
+
+namespace {
+
+/// A matrix whose rows are `gap` values further apart than they are long; the gaps hold a number that must stay.
+struct Matrix {
+  static constexpr float kGap = 12345.0f;
+  size_t rows, cols, stride;
+  std::vector<float> values;
+
+  Matrix(size_t r, size_t c, size_t gap = 0) : rows(r), cols(c), stride(c + gap), values(r * (c + gap), kGap) {}
+  MatF mat() { return {values.data(), rows, cols, stride}; }
+  ConstMatF mat() const { return {values.data(), rows, cols, stride}; }
+};
+
+/// Equal bits, but for NaN, of which there are many and of which processors choose as they like.
+bool SameBits(const std::vector<float>& a, const std::vector<float>& b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (std::isnan(a[i]) && std::isnan(b[i])) continue;
+    if (std::memcmp(&a[i], &b[i], sizeof(float)) != 0) {
+      MESSAGE("value " << i << ": " << a[i] << " and " << b[i]);
+      return false;
+    }
+  }
+  return true;
+}
+
+enum class Kind { kOrdinary, kLarge, kAnyBits };
+
+class Numbers {
+ public:
+  float Next(Kind kind) {
+    if (kind == Kind::kAnyBits) {
+      const uint32_t bits = static_cast<uint32_t>(random_());
+      float value = 0;
+      std::memcpy(&value, &bits, sizeof(value));
+      return value;
+    }
+    return normal_(random_) * (kind == Kind::kLarge ? 40.0f : 1.5f);
+  }
+  Matrix Make(size_t rows, size_t cols, size_t gap, Kind kind) {
+    Matrix m(rows, cols, gap);
+    for (size_t r = 0; r < rows; ++r) {
+      for (size_t c = 0; c < cols; ++c) m.mat().Row(r)[c] = Next(kind);
+    }
+    return m;
+  }
+  std::vector<float> Vector(size_t n) { return Make(1, n, 0, Kind::kOrdinary).values; }
+
+ private:
+  std::mt19937_64 random_{20261126};
+  std::normal_distribution<float> normal_;
+};
+
+/// Calls test(table, columns, kind) for each instruction set, many numbers of columns, and each kind of numbers.
+template <typename Test>
+void ForAll(const Test& test) {
+  for (const smx::SimdKernels& kernels : smx::UsableSimdKernels()) {
+    CAPTURE(kernels.isa);
+    KernelTable table;
+    kernels.overwrite(&table);
+    for (size_t cols = 1; cols <= 100; cols += cols < 36 ? 1 : 13) {
+      CAPTURE(cols);
+      for (const Kind kind : {Kind::kOrdinary, Kind::kLarge, Kind::kAnyBits}) {
+        CAPTURE(static_cast<int>(kind));
+        test(table, cols, kind);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("simd: every instruction set takes every kernel that it has from itself") {
+  REQUIRE(smx::UsableSimdKernels().size() > 0);
+  const KernelTable reference;
+  for (const smx::SimdKernels& kernels : smx::UsableSimdKernels()) {
+    CAPTURE(kernels.isa);
+    KernelTable table;
+    kernels.overwrite(&table);
+    CHECK((table.quantize_rows != reference.quantize_rows));
+    CHECK((table.add_layer_norm != reference.add_layer_norm));
+    CHECK((table.gelu != reference.gelu));
+    CHECK((table.gelu_erf != reference.gelu_erf));
+    CHECK((table.softmax != reference.softmax));
+    CHECK((table.transpose != reference.transpose));
+    CHECK((table.attention_head != reference.attention_head));
+    CHECK((table.router_f32 != reference.router_f32));
+  }
+  CHECK((smx::MakeKernelTable(true).gelu != reference.gelu));
+}
+
+TEST_CASE("simd: gelu of both forms and softmax have the reference's bits") {
+  Numbers numbers;
+  ForAll([&](const KernelTable& table, size_t cols, Kind kind) {
+    const Matrix in = numbers.Make(3, cols, 5, kind);
+    const auto same = [&](void (*kernel)(MatF), void (*reference)(MatF)) {
+      Matrix out = in, expected = in;
+      kernel(out.mat());
+      reference(expected.mat());
+      return SameBits(out.values, expected.values);
+    };
+    CHECK(same(table.gelu, smx::Gelu_f32__reference));
+    CHECK(same(table.gelu_erf, smx::GeluErf_f32__reference));
+    CHECK(same(table.softmax, smx::Softmax_f32__reference));
+  });
+}
+
+TEST_CASE("simd: softmax of scores that masks have replaced has the reference's bits") {
+  Numbers numbers;
+  ForAll([&](const KernelTable& table, size_t cols, Kind kind) {
+    Matrix in = numbers.Make(4, cols, 0, kind);
+    for (size_t c = 0; c < cols; c += 3) in.mat().Row(1)[c] = std::numeric_limits<float>::lowest();
+    for (size_t c = 0; c < cols; ++c) in.mat().Row(2)[c] = std::numeric_limits<float>::lowest();
+    Matrix out = in, expected = in;
+    table.softmax(out.mat());
+    smx::Softmax_f32__reference(expected.mat());
+    CHECK(SameBits(out.values, expected.values));
+  });
+}
+
+TEST_CASE("simd: layer norm has the reference's bits, with a residual and without") {
+  Numbers numbers;
+  ForAll([&](const KernelTable& table, size_t cols, Kind kind) {
+    const Matrix in = numbers.Make(3, cols, 2, kind);
+    const Matrix residual = numbers.Make(3, cols, 3, kind);
+    const std::vector<float> scale = numbers.Vector(cols), bias = numbers.Vector(cols);
+    for (const ConstMatF& added : {residual.mat(), ConstMatF{}}) {
+      Matrix out = in, expected = in;
+      table.add_layer_norm(out.mat(), added, scale.data(), bias.data(), 1e-12f);
+      smx::AddLayerNorm_f32__reference(expected.mat(), added, scale.data(), bias.data(), 1e-12f);
+      CHECK(SameBits(out.values, expected.values));
+    }
+  });
+}
+
+TEST_CASE("simd: rows are quantized to the reference's bits, with input scales and without") {
+  Numbers numbers;
+  ForAll([&](const KernelTable& table, size_t cols, Kind kind) {
+    const Matrix in = numbers.Make(3, cols, 7, kind);
+    const std::vector<float> scales = numbers.Vector(cols);
+    const float* const both[] = {nullptr, scales.data()};
+    for (const float* input_scales : both) {
+      const size_t stride = cols + 3;
+      std::vector<int8_t> out(3 * stride, 77), expected(3 * stride, 77);
+      RowQuantization params[3], expected_params[3];
+      table.quantize_rows(in.mat(), input_scales, {out.data(), 3, cols, stride}, params);
+      smx::QuantizeRows_f32_qd8__reference(in.mat(), input_scales, {expected.data(), 3, cols, stride}, expected_params);
+      CHECK(out == expected);
+      CHECK(std::memcmp(params, expected_params, sizeof(params)) == 0);
+    }
+  });
+}
+
+TEST_CASE("simd: transposition moves every value, and writes zeros behind") {
+  Numbers numbers;
+  ForAll([&](const KernelTable& table, size_t cols, Kind kind) {
+    for (const size_t rows : {1, 3, 4, 16, 23, 37}) {
+      CAPTURE(rows);
+      const Matrix in = numbers.Make(rows, cols, 1, kind);
+      Matrix out(cols, rows + 2, 3), expected(cols, rows + 2, 3);
+      table.transpose(in.mat(), out.mat());
+      smx::Transpose_f32__reference(in.mat(), expected.mat());
+      CHECK(std::memcmp(out.values.data(), expected.values.data(), out.values.size() * sizeof(float)) == 0);
+    }
+  });
+}
+
+TEST_CASE("simd: a head of attention has the reference's bits, with pads and without, for any number of queries") {
+  Numbers numbers;
+  ForAll([&](const KernelTable& table, size_t d_head, Kind kind) {
+    for (const size_t keys : {1, 7, 16, 41}) {
+      CAPTURE(keys);
+      const size_t queries = (keys * 5 + 7) / 8;
+      const Matrix q = numbers.Make(queries, d_head, 4, kind);
+      const Matrix k_transposed = numbers.Make(d_head, keys, 0, kind);
+      const Matrix v = numbers.Make(keys, d_head, 4, kind);
+      std::vector<unsigned char> is_real(keys, 1);
+      for (size_t i = keys * 2 / 3; i < keys; ++i) is_real[i] = 0;
+      const unsigned char* const masks[] = {nullptr, is_real.data()};
+      for (const unsigned char* real : masks) {
+        Matrix out(queries, d_head, 4), expected(queries, d_head, 4);
+        Matrix scores(smx::kAttentionScoreRows, keys), more_scores(smx::kAttentionScoreRows, keys);
+        table.attention_head(q.mat(), k_transposed.mat(), v.mat(), real, scores.mat(), out.mat());
+        smx::AttentionHead_f32__reference(q.mat(), k_transposed.mat(), v.mat(), real, more_scores.mat(),
+                                          expected.mat());
+        CHECK(SameBits(out.values, expected.values));
+      }
+    }
+  });
+}
+
+TEST_CASE("simd: the router has the reference's bits, whatever the number of experts") {
+  Numbers numbers;
+  ForAll([&](const KernelTable& table, size_t experts, Kind kind) {
+    for (const size_t rows : {1, 4, 6}) {
+      const Matrix x = numbers.Make(rows, 19, 2, kind);
+      const Matrix kernel = numbers.Make(19, experts, 0, Kind::kOrdinary);
+      const std::vector<float> bias = numbers.Vector(experts);
+      Matrix logits(rows, experts), probs(rows, experts), expected_logits(rows, experts), expected_probs(rows, experts);
+      table.router_f32(x.mat(), kernel.values.data(), bias.data(), logits.mat(), probs.mat());
+      smx::Router_f32__reference(x.mat(), kernel.values.data(), bias.data(), expected_logits.mat(),
+                                 expected_probs.mat());
+      CHECK(SameBits(logits.values, expected_logits.values));
+      CHECK(SameBits(probs.values, expected_probs.values));
+    }
+  });
+}
