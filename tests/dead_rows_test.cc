@@ -237,7 +237,7 @@ size_t CheckSteps(const MemoryModel& model, const ModelConfig& config, const Tok
     rows_saved += step.rows_present - step.rows;
     macs += step.macs;
   }
-  const bool has_token_head = config.task == smx::schema::TaskKind_MASKED_TOKENS;
+  const bool has_token_head = model->info().num_token_logits != 0;
   const size_t num_outside = 1 + (config.has_pooler ? 1 : 0) + (config.num_classes > 0 || has_token_head ? 1 : 0);
   CHECK(c.session->encoder().steps().size() == num_outside + config.layers.size() * 2 + NumWithExperts(config));
   CHECK(c.session->encoder().report().macs == macs);

@@ -54,7 +54,8 @@ size_t ForRandomModels(size_t count, Check check) {
     CAPTURE(seed);
     ModelContent content = smx::tests::RandomModel(seed);
     if (!content.config.experts || content.config.padding == smx::schema::Padding_MASKED) continue;
-    if (content.config.task == smx::schema::TaskKind_MASKED_TOKENS) continue;
+    const smx::schema::TaskKind task = content.config.task;
+    if (task == smx::schema::TaskKind_MASKED_TOKENS || task == smx::schema::TaskKind_TOKEN_LABELS) continue;
     CAPTURE(smx::tests::Describe(content.config));
     Random random(seed);
     const WeightsType type = seed % 2 == 0 ? WeightsType::kF32 : WeightsType::kInt8;

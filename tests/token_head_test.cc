@@ -1,5 +1,5 @@
-// The head of masked tokens on random models: logits by the formula in float64, whatever else is computed, and what the
-// Encoder refuses.
+// The heads of masked tokens and of token labels on random models: logits by the formula in float64, whatever else is
+// computed, and what the Encoder refuses.
 
 #include <algorithm>
 #include <cmath>
@@ -31,6 +31,10 @@ constexpr uint64_t kFirstSeed = 20261130;
 
 bool IsOfMaskedTokens(const RandomCase& c) { return c.config().task == smx::schema::TaskKind_MASKED_TOKENS; }
 
+bool HasTokenHead(const RandomCase& c) {
+  return IsOfMaskedTokens(c) || c.config().task == smx::schema::TaskKind_TOKEN_LABELS;
+}
+
 std::vector<float> LogitsOf(Encoder* encoder, const TokenInput& input, const std::vector<uint32_t>& positions) {
   std::vector<float> logits;
   smx::EncoderOutput output;
@@ -51,11 +55,37 @@ std::vector<float> RowOf(const std::vector<float>& rows, size_t row, size_t cols
   return {begin, begin + static_cast<std::ptrdiff_t>(cols)};
 }
 
+/// Parameters as float64.
+class Weights {
+ public:
+  explicit Weights(const RandomCase& c) {
+    for (const smx::tools::Parameter& parameter : c.content.checkpoint.parameters) {
+      values_[parameter.name] = &parameter.values;
+    }
+  }
+  double operator()(const char* name, size_t i) const { return static_cast<double>((*values_.at(name))[i]); }
+
+ private:
+  std::map<std::string, const std::vector<float>*> values_;
+};
+
+/// hidden W^T + b in float64.
+std::vector<double> LabelsByFormula(const RandomCase& c, const std::vector<float>& hidden) {
+  const Weights value(c);
+  std::vector<double> logits;
+  for (size_t label = 0; label < c.config().num_classes; ++label) {
+    double sum = value("token_labels/output_bias", label);
+    for (size_t i = 0; i < hidden.size(); ++i) {
+      sum += static_cast<double>(hidden[i]) * value("token_labels/output_kernel", label * hidden.size() + i);
+    }
+    logits.push_back(sum);
+  }
+  return logits;
+}
+
 /// layer_norm(gelu(dense(hidden))) E^T + b in float64.
-std::vector<double> ByFormula(const RandomCase& c, const std::vector<float>& hidden) {
-  std::map<std::string, const std::vector<float>*> w;
-  for (const smx::tools::Parameter& parameter : c.content.checkpoint.parameters) w[parameter.name] = &parameter.values;
-  const auto value = [&](const char* name, size_t i) { return static_cast<double>((*w.at(name))[i]); };
+std::vector<double> TokensByFormula(const RandomCase& c, const std::vector<float>& hidden) {
+  const Weights value(c);
   const size_t d_emb = c.config().d_emb;
   const bool is_erf = c.config().activation == smx::schema::Activation_GELU_ERF;
   std::vector<double> x(d_emb);
@@ -87,13 +117,18 @@ std::vector<double> ByFormula(const RandomCase& c, const std::vector<float>& hid
 }  // namespace
 
 TEST_CASE("token head: logits of any rows are those of the formula on their hidden rows") {
+<<<<<<< HEAD
   size_t num_models = 0;
   for (uint64_t seed = kFirstSeed; seed < kFirstSeed + NumModels(300); ++seed) {
+=======
+  size_t num_masked = 0, num_labels = 0;
+  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + NumModels(); ++seed) {
+>>>>>>> 4571251 (Labels of tokens: a head on every row, TokenLabeler, smx label, BertForTokenClassification; a test of every architecture, head and type)
     CAPTURE(seed);
     RandomCase c(seed);
     // Of a narrow row layer norm magnifies rounding without bound.
-    if (!IsOfMaskedTokens(c) || c.config().d_emb < 8) continue;
-    ++num_models;
+    if (!HasTokenHead(c) || (IsOfMaskedTokens(c) && c.config().d_emb < 8)) continue;
+    ++(IsOfMaskedTokens(c) ? num_masked : num_labels);
     const MemoryModel model(c.content, WeightsType::kF32);
     Options options = c.options;
     options.skip_dead_rows = false;
@@ -108,16 +143,19 @@ TEST_CASE("token head: logits of any rows are those of the formula on their hidd
     Session session(*model, options);
     const std::vector<uint32_t> positions = RandomPositions(input.token_ids.size(), &c.random);
     const std::vector<float> logits = LogitsOf(&session.encoder(), input, positions);
-    const size_t vocab_size = model->info().vocab_size;
-    REQUIRE(logits.size() == positions.size() * vocab_size);
+    const size_t width = model->info().num_token_logits;
+    REQUIRE(logits.size() == positions.size() * width);
     for (size_t i = 0; i < positions.size(); ++i) {
-      const std::vector<double> expected = ByFormula(c, RowOf(hidden, positions[i], model->info().d_model));
-      for (size_t id = 0; id < vocab_size; ++id) {
-        CHECK(std::fabs(static_cast<double>(logits[i * vocab_size + id]) - expected[id]) <= 1e-4);
+      const std::vector<float> row = RowOf(hidden, positions[i], model->info().d_model);
+      const std::vector<double> expected = IsOfMaskedTokens(c) ? TokensByFormula(c, row) : LabelsByFormula(c, row);
+      REQUIRE(expected.size() == width);
+      for (size_t k = 0; k < width; ++k) {
+        CHECK(std::fabs(static_cast<double>(logits[i * width + k]) - expected[k]) <= 1e-4);
       }
     }
   }
-  CHECK(num_models > 0);
+  CHECK(num_masked > 0);
+  CHECK(num_labels > 0);
 }
 
 TEST_CASE("token head: logits of a row have the same bits, alone, among others, and when every row is computed") {
@@ -125,7 +163,7 @@ TEST_CASE("token head: logits of a row have the same bits, alone, among others, 
   for (uint64_t seed = kFirstSeed; seed < kFirstSeed + NumModels(300); ++seed) {
     CAPTURE(seed);
     RandomCase c(seed);
-    if (!IsOfMaskedTokens(c)) continue;
+    if (!HasTokenHead(c)) continue;
     const MemoryModel model(c.content, c.random.Percent(40) ? WeightsType::kF32 : WeightsType::kInt8);
     Options all = c.options;
     all.skip_dead_rows = false;
@@ -140,7 +178,8 @@ TEST_CASE("token head: logits of a row have the same bits, alone, among others, 
     }
     CHECK(SameBits(LogitsOf(&dense.encoder(), input, positions), logits));
     for (size_t i = 0; i < positions.size(); ++i) {
-      CHECK(SameBits(LogitsOf(&lazy.encoder(), input, {positions[i]}), RowOf(logits, i, model->info().vocab_size)));
+      CHECK(
+          SameBits(LogitsOf(&lazy.encoder(), input, {positions[i]}), RowOf(logits, i, model->info().num_token_logits)));
     }
   }
   CHECK(rows_saved > 0);
@@ -150,7 +189,7 @@ TEST_CASE("token head: positions outside of the input, without a hook, or of a m
   bool seen[2] = {false, false};
   for (uint64_t seed = kFirstSeed; !seen[0] || !seen[1]; ++seed) {
     RandomCase c(seed);
-    seen[IsOfMaskedTokens(c) ? 1 : 0] = true;
+    seen[HasTokenHead(c) ? 1 : 0] = true;
     const MemoryModel model(c.content, WeightsType::kInt8);
     Session session(*model, c.options);
     const TokenInput input = c.Input(*model);
@@ -162,7 +201,7 @@ TEST_CASE("token head: positions outside of the input, without a hook, or of a m
     };
     const uint32_t first[] = {0};
     const uint32_t behind[] = {0, static_cast<uint32_t>(input.token_ids.size())};
-    CHECK(run(KeepLogits(first, &logits)) == (IsOfMaskedTokens(c) ? Status::kOk : Status::kInvalidArgument));
+    CHECK(run(KeepLogits(first, &logits)) == (HasTokenHead(c) ? Status::kOk : Status::kInvalidArgument));
     logits.clear();
     CHECK(run(KeepLogits(behind, &logits)) == Status::kInvalidArgument);
     CHECK(run({first, nullptr, nullptr}) == Status::kInvalidArgument);

@@ -13,7 +13,10 @@ using internal::TextEncoder;
 namespace {
 
 Status CheckHead(const Model& model, const Options& options) {
-  if (model.info().num_classes != 0) return Status::kOk;
+  if (model.info().num_text_classes != 0) return Status::kOk;
+  if (model.info().task == Task::kTokenLabels) {
+    return Fail(options.log, Status::kUnsupported, "model: labels tokens, not texts: see TokenLabeler, or `smx label`");
+  }
   return Fail(options.log, Status::kUnsupported,
               "model: has no classification head, so it gives no labels but embeddings: see Embedder, or `smx embed`");
 }

@@ -218,7 +218,7 @@ Status EncoderState::CheckOutput(const EncoderOutput& output, size_t rows) const
     size_t size;
   } outputs[] = {{"hidden", output.hidden, rows * config.d_model},
                  {"pooled", output.pooled, config.has_pooler ? row_per_text : 0},
-                 {"logits", output.logits, options.batch_size * config.num_classes},
+                 {"logits", output.logits, options.batch_size * config.num_text_classes},
                  {"cls", output.cls, row_per_text},
                  {"mean", output.mean, row_per_text}};
   for (const auto& out : outputs) {
@@ -226,7 +226,7 @@ Status EncoderState::CheckOutput(const EncoderOutput& output, size_t rows) const
     return Fail(options.log, Status::kInvalidArgument, "output: %s has %zu values, must have 0 or %zu", out.name,
                 out.values.size(), out.size);
   }
-  if (!output.tokens.positions.empty() && (config.task != Task::kMaskedTokens || output.tokens.hook == nullptr)) {
+  if (!output.tokens.positions.empty() && (config.num_token_logits == 0 || output.tokens.hook == nullptr)) {
     return Fail(options.log, Status::kInvalidArgument, "output: tokens, of a model without a head for them or no hook");
   }
   for (const uint32_t position : output.tokens.positions) {

@@ -89,7 +89,7 @@ Status MaskFiller::Fill(std::string_view text, std::string_view text_pair, const
   if (options.top < 1 || options.top > vocab_size) {
     return Fail(state_->log(), Status::kInvalidArgument, "fill: top %zu, must be 1..%zu", options.top, vocab_size);
   }
-  SMX_TRY(state_->Tokenize({text, text_pair}, options.tokenize, &result->tokens));
+  SMX_TRY(state_->Tokenize({text, text_pair}, options.tokenize, {}, &result->tokens));
   const Span<uint32_t> positions = PositionsIn(*state_);
   result->num_masks = 0;
   for (size_t i = 0; i < result->tokens.num_tokens; ++i) {

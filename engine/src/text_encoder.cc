@@ -116,8 +116,9 @@ size_t TextEncoder::PadTokens(size_t num_tokens) const {
   return num_rows;
 }
 
-Status TextEncoder::Tokenize(const Texts& texts, const TokenizeOptions& options, TokenizeResult* tokens) {
-  return tokenizer_.Tokenize(texts.text, texts.pair, options, {token_ids_, type_ids_, {}, scratch_}, tokens);
+Status TextEncoder::Tokenize(const Texts& texts, const TokenizeOptions& options, Span<TokenOffset> offsets,
+                             TokenizeResult* tokens) {
+  return tokenizer_.Tokenize(texts.text, texts.pair, options, {token_ids_, type_ids_, offsets, scratch_}, tokens);
 }
 
 EncoderOutput TextEncoder::ValuesAs(Wanted wanted) const {
@@ -156,7 +157,7 @@ Status TextEncoder::RunWindows(const Texts& texts, const TextOptions& options, W
 
 Status TextEncoder::Run(const Texts& texts, const TextOptions& options, Wanted wanted, TokenizeResult* tokens) {
   if (options.windows.enabled) return RunWindows(texts, options, wanted, tokens);
-  SMX_TRY(Tokenize(texts, options.tokenize, tokens));
+  SMX_TRY(Tokenize(texts, options.tokenize, {}, tokens));
   return RunTokens(tokens->num_tokens, ValuesAs(wanted));
 }
 

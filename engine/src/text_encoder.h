@@ -19,7 +19,7 @@ struct Texts {
   std::string_view pair;
 };
 
-/// Text to what an Encoder gives: tokenizer and Encoder over one arena. What Classifier, Embedder and MaskFiller share.
+/// Text to what an Encoder gives: tokenizer and Encoder over one arena. What Classifier, Embedder and the like share.
 /// Token ids, type ids, values and the tokenizer's scratch lie in front, the Encoder's bytes behind.
 class TextEncoder {
  public:
@@ -43,7 +43,9 @@ class TextEncoder {
   Status Run(const Texts& texts, const TextOptions& options, Wanted wanted, TokenizeResult* tokens);
 
   /// Run in two steps: the tokens of texts, cut to what the model reads; then those through the Encoder.
-  Status Tokenize(const Texts& texts, const TokenizeOptions& options, TokenizeResult* tokens);
+  /// `offsets` is empty, or has as many as token_ids().
+  Status Tokenize(const Texts& texts, const TokenizeOptions& options, Span<TokenOffset> offsets,
+                  TokenizeResult* tokens);
   Status RunTokens(size_t num_tokens, const EncoderOutput& output);
 
   Span<const int32_t> token_ids() const { return {token_ids_.data(), token_ids_.size()}; }

@@ -84,7 +84,7 @@ void RunEncoder(const Model& model, const Choice& choice) {
   const size_t length = choice.length == 0 || choice.length > info.max_seq_len ? info.max_seq_len : choice.length;
   std::vector<int32_t> ids(length);
   for (size_t i = 0; i < length; ++i) ids[i] = static_cast<int32_t>(i * 7 % info.vocab_size);
-  std::vector<float> logits(info.num_classes), again(info.num_classes);
+  std::vector<float> logits(info.num_text_classes), again(info.num_text_classes);
   const Status status = encoder->Run(ids, {}, {{}, {}, logits});
   // Weights that nobody trained may give infinite numbers, which a run refuses to give on.
   Require(status == Status::kOk || status == Status::kInvalidArgument || status == Status::kInvalidModel,
@@ -113,6 +113,28 @@ void RunMaskFiller(const Model& model, const Choice& choice) {
     const bool is_token =
         candidates[i].token_id >= 0 && static_cast<size_t>(candidates[i].token_id) < model.info().vocab_size;
     Require(is_token && candidates[i].probability > 0 && candidates[i].probability <= 1, "by tokens of the vocabulary");
+  }
+}
+
+void RunTokenLabeler(const Model& model, const Choice& choice) {
+  Options options;
+  options.backend = choice.backend;
+  const Result<size_t> arena_bytes = TokenLabeler::ArenaBytes(model, options);
+  if (!arena_bytes.ok() || arena_bytes.value() > kMaxArenaBytes) return;
+  const AlignedBytes arena(arena_bytes.value());
+  Result<TokenLabeler> labeler = TokenLabeler::Create(model, options, Span<uint8_t>(arena.data(), arena.size()));
+  Require(labeler.ok(), "what ArenaBytes plans can be created");
+  constexpr std::string_view kText = "ab [MASK] c";
+  TokenLabel labels[16] = {};
+  TokenizeResult tokens = {};
+  const Status status = labeler->Label(kText, "ab", {}, labels, &tokens);
+  Require(status == Status::kOk || status == Status::kInvalidModel, "tokens are labelled, or there are no numbers");
+  if (status != Status::kOk) return;
+  for (size_t i = 0; i < tokens.num_tokens; ++i) {
+    Require(labels[i].class_index < model.info().num_classes && TextBytes(labels[i].label) < model.file_bytes(),
+            "by one of the classes");
+    Require(labels[i].probability > 0 && labels[i].probability <= 1, "with a probability");
+    Require(labels[i].offset.begin <= labels[i].offset.end && labels[i].offset.end <= kText.size(), "in the text");
   }
 }
 
@@ -161,6 +183,7 @@ void RunModel(const uint8_t* data, size_t size) {
   RunEncoder(model.value(), choice);
   RunClassifier(model.value(), choice);
   RunMaskFiller(model.value(), choice);
+  RunTokenLabeler(model.value(), choice);
 }
 
 }  // namespace smx::fuzz

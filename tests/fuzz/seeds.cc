@@ -88,8 +88,8 @@ Seeds Models() {
   batch.config.experts->batch_prioritized_routing = true;
   Seeds seeds;
   for (const tools::WeightsType type : {tools::WeightsType::kInt8, tools::WeightsType::kF32}) {
-    for (const tools::ModelContent& content :
-         {linear, without_tokenizer, PackedExperts(), tests::TinyTransforms(), tests::TinyMasked()}) {
+    for (const tools::ModelContent& content : {linear, without_tokenizer, PackedExperts(), tests::TinyTransforms(),
+                                               tests::TinyMasked(), tests::TinyTokenLabels()}) {
       seeds.push_back(SerializeModel(content, type));
     }
   }

@@ -98,11 +98,11 @@ Answer RunGuarded(Encoder* encoder, const Model& model, const TokenInput& input)
   const GuardedValues<float> pooled(std::vector<float>(model.info().has_pooler ? row_per_text : 0));
   const GuardedValues<float> cls((std::vector<float>(row_per_text)));
   const GuardedValues<float> mean((std::vector<float>(row_per_text)));
-  const GuardedValues<float> logits(std::vector<float>(input.num_texts * model.info().num_classes));
+  const GuardedValues<float> logits(std::vector<float>(input.num_texts * model.info().num_text_classes));
   std::vector<float> token_logits;
   const uint32_t first[] = {0};
   smx::TokenLogits tokens;
-  if (model.info().task == smx::Task::kMaskedTokens) tokens = smx::tests::KeepLogits(first, &token_logits);
+  if (model.info().num_token_logits != 0) tokens = smx::tests::KeepLogits(first, &token_logits);
   const smx::EncoderOutput output = {{hidden.data(), hidden.size()}, {pooled.data(), pooled.size()},
                                      {logits.data(), logits.size()}, {cls.data(), cls.size()},
                                      {mean.data(), mean.size()},     tokens};

@@ -104,6 +104,24 @@ TEST_CASE("heap: filling masks calls it never") {
   }
 }
 
+TEST_CASE("heap: labelling tokens calls it never") {
+  for (const WeightsType type : {WeightsType::kInt8, WeightsType::kF32}) {
+    const MemoryModel model(smx::tests::TinyTokenLabels(), type);
+    WithArena<smx::TokenLabeler> labeler(*model, {}, "test");
+    std::vector<smx::TokenLabel> labels(model->info().max_seq_len);
+    Status worst = Status::kOk;
+    const size_t calls = HeapCallsOf([&] {
+      for (const char* text : {"ab", "ab c ab! ab c ab!", "c", ""}) {
+        TokenizeResult tokens;
+        const Status status = labeler->Label(text, {}, {}, labels, &tokens);
+        if (status != Status::kOk) worst = status;
+      }
+    });
+    CHECK(worst == Status::kOk);
+    CHECK(calls == 0);
+  }
+}
+
 namespace {
 
 void CheckNoHeap(const MemoryModel& model, const smx::Options& options, bool any_length) {

@@ -67,6 +67,14 @@ TEST_CASE("out of memory: every allocation of loading from memory, creating and 
   }
 }
 
+TEST_CASE("out of memory: every allocation of loading, creating and running a labeler of tokens") {
+  OverwriteFreedMemory();
+  for (const WeightsType type : {WeightsType::kInt8, WeightsType::kF32}) {
+    const AlignedBytes file(SerializeModel(smx::tests::TinyTokenLabels(), type));
+    CHECK(CheckEveryAllocation({&file, nullptr, {}}) > 10);
+  }
+}
+
 TEST_CASE("out of memory: every allocation of loading from a file, creating and running an encoder with experts") {
   OverwriteFreedMemory();
   const smx::tests::TemporaryFolder folder;

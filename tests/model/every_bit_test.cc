@@ -55,7 +55,8 @@ class Sweep {
       ++counts_.rejected;
       return model.status();
     }
-    const bool ran = model->info().has_tokenizer ? Classify(model.value()) : Encode(model.value());
+    const bool is_classifier = model->info().has_tokenizer && model->info().task != smx::Task::kTokenLabels;
+    const bool ran = is_classifier ? Classify(model.value()) : Encode(model.value());
     ++(ran ? counts_.ran : counts_.run_refused);
     return Status::kOk;
   }
@@ -96,11 +97,11 @@ class Sweep {
     auto encoder = smx::Encoder::Create(model, options, {arena_.data(), bytes.value()});
     REQUIRE(encoder.ok());
     std::vector<int32_t> ids(model.info().max_seq_len, 1);
-    std::vector<float> logits(model.info().num_classes);
+    std::vector<float> logits(model.info().num_text_classes);
     smx::EncoderOutput output = {{}, {}, logits};
     const uint32_t positions[] = {0, static_cast<uint32_t>(ids.size() - 1)};
     const auto look = [](void*, size_t, smx::Span<const float>) {};
-    if (model.info().task == smx::Task::kMaskedTokens) output.tokens = {positions, look, nullptr};
+    if (model.info().num_token_logits != 0) output.tokens = {positions, look, nullptr};
     return encoder->Run(ids, {}, output) == Status::kOk;
   }
 
@@ -112,8 +113,9 @@ class Sweep {
 
 std::vector<smx::tools::ModelContent> TinyModels() {
   smx::tools::ModelContent masked = smx::tests::TinyMasked();
-  masked.tokenizer.reset();  // whose bits are TinyLinear's
-  return {smx::tests::TinyLinear(), smx::tests::TinyExperts(), smx::tests::TinyTransforms(), masked};
+  smx::tools::ModelContent labels = smx::tests::TinyTokenLabels();
+  for (smx::tools::ModelContent* content : {&masked, &labels}) content->tokenizer.reset();  // its bits are TinyLinear's
+  return {smx::tests::TinyLinear(), smx::tests::TinyExperts(), smx::tests::TinyTransforms(), masked, labels};
 }
 
 void Report(const std::string& what, const Counts& c) {

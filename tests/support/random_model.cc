@@ -204,8 +204,9 @@ ArrayMap Filler::Fill() {
     Add("predictions_output/output_bias", {c_.vocab_size}, 0.3f);
   }
   if (c_.num_classes == 0) return std::move(arrays_);
-  Add("classification/output_kernel", {c_.num_classes, c_.d_model}, Gain(c_.d_model));
-  Add("classification/output_bias", {c_.num_classes}, 0.3f);
+  const std::string head = c_.task == schema::TaskKind_TOKEN_LABELS ? "token_labels/" : "classification/";
+  Add(head + "output_kernel", {c_.num_classes, c_.d_model}, Gain(c_.d_model));
+  Add(head + "output_bias", {c_.num_classes}, 0.3f);
   return std::move(arrays_);
 }
 
@@ -224,13 +225,18 @@ void FillText(const ModelInfo& info, Random* random, int32_t* ids, size_t n) {
   if (num_real > 0 && random->Percent(15)) ids[random->Between(0, num_real - 1)] = info.pad_id;
 }
 
-/// As other encoders have it; masked tokens, and embeddings without a head, or without a pooler too.
+/// As other encoders have it; labels of tokens, masked tokens, and embeddings without a head, or without a pooler too.
 void AddVariants(Random* random, ModelConfig* c) {
   if (random->Percent(30)) c->activation = schema::Activation_GELU_ERF;
   if (random->Percent(30)) c->layer_norm_epsilon = 0.01;
   if (random->Percent(25)) {
     c->d_emb = c->d_model;
     c->has_hidden_mapping = false;
+  }
+  if (c->task != schema::TaskKind_REGRESSION && random->Percent(15)) {
+    c->task = schema::TaskKind_TOKEN_LABELS;
+    c->has_pooler = false;
+    return;
   }
   if (!random->Percent(20)) return;
   c->num_classes = 0;
@@ -303,6 +309,7 @@ std::string Describe(const ModelConfig& c) {
   add("pad_id", c.pad_id);
   add("classes", c.num_classes);
   if (c.task == schema::TaskKind_MASKED_TOKENS) text += " masked tokens";
+  if (c.task == schema::TaskKind_TOKEN_LABELS) text += " token labels";
   if (!c.has_pooler) text += " no pooler";
   if (!c.has_hidden_mapping) text += " no hidden mapping";
   if (c.activation == schema::Activation_GELU_ERF) text += " gelu_erf";

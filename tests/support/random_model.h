@@ -31,7 +31,7 @@ class Random {
 /// A small model of any shape that the engine takes and that routes each text alone: 1..6 layers, every kind of mixing
 /// with attention in every layout, experts in every layout or none, chosen by tokens or choosing them, both routers,
 /// capacities from 0 to all tokens, both paddings, both gelus, with and without head, pooler and hidden mapping, or
-/// with a head of masked tokens, sizes from 1 up, odd ones and such above 64, where kernels change.
+/// with a head of masked tokens or of token labels, sizes from 1 up, odd ones and such above 64, where kernels change.
 tools::ModelConfig RandomModelConfig(Random* random);
 
 /// Weights for it that keep activations at the size of a trained model's; biases are not 0. Some models have ties: a

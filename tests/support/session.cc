@@ -78,10 +78,10 @@ Answer Session::Run(const TokenInput& input, bool wants_hidden) {
   if (wants_hidden) answer.mean.assign(row_per_text, kUntouched);
   if (info.has_pooler) answer.pooled.assign(row_per_text, kUntouched);
   answer.cls.assign(row_per_text, kUntouched);
-  answer.logits.assign(input.num_texts * info.num_classes, kUntouched);
+  answer.logits.assign(input.num_texts * info.num_text_classes, kUntouched);
   TokenLogits tokens;
   const uint32_t first[] = {0};
-  if (info.task == Task::kMaskedTokens) tokens = KeepLogits(first, &answer.token_logits);
+  if (info.num_token_logits != 0) tokens = KeepLogits(first, &answer.token_logits);
   REQUIRE(encoder_->Run(input.token_ids, input.type_ids,
                         {answer.hidden, answer.pooled, answer.logits, answer.cls, answer.mean, tokens}) == Status::kOk);
   return answer;

@@ -117,6 +117,9 @@ tools::Checkpoint MakeCheckpoint(const ModelConfig& config) {
     builder.Add("predictions_dense/bias", {kEmb});
     builder.AddLayerNorm("predictions_layer_norm", kEmb);
     builder.Add("predictions_output/output_bias", {kVocab});
+  } else if (config.task == schema::TaskKind_TOKEN_LABELS) {
+    builder.Add("token_labels/output_kernel", {kClasses, kModel});
+    builder.Add("token_labels/output_bias", {kClasses});
   } else {
     builder.Add("encoder/pooler/kernel", {kModel, kModel});
     builder.Add("encoder/pooler/bias", {kModel});
@@ -193,6 +196,15 @@ tools::ModelContent TinyMasked() {
   content.config.num_classes = 0;
   content.config.labels.clear();
   content.config.temperature = 1;
+  content.checkpoint = MakeCheckpoint(content.config);
+  return content;
+}
+
+tools::ModelContent TinyTokenLabels() {
+  ModelContent content = TinyLinear();
+  content.config.task = schema::TaskKind_TOKEN_LABELS;
+  content.config.has_pooler = false;
+  content.config.labels = {"O", "B-X", "I-X"};
   content.checkpoint = MakeCheckpoint(content.config);
   return content;
 }

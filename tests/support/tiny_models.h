@@ -14,6 +14,9 @@ tools::ModelContent TinyLinear();
 /// TinyLinear with a head of masked tokens instead of pooler and classes.
 tools::ModelContent TinyMasked();
 
+/// TinyLinear with a head of token labels: O, B-X and I-X.
+tools::ModelContent TinyTokenLabels();
+
 /// Three layers, linear mixing and attention, dense and two experts; the reference's padding, no tokenizer, no labels.
 /// Where it is written as int8, inputs have scales.
 tools::ModelContent TinyExperts();

@@ -35,6 +35,16 @@ inline Status RunTinySession(const TinySource& source, Span<uint8_t> arena, Tiny
   const LoadOptions load_options = {VerifyWeights::kAuto, source.options.log};
   SMX_ASSIGN_OR_RETURN(const Model model, source.path == nullptr ? Model::FromMemory(bytes, load_options)
                                                                  : Model::Load(source.path, load_options));
+  if (model.info().task == Task::kTokenLabels) {
+    SMX_ASSIGN_OR_RETURN(const size_t needed, TokenLabeler::ArenaBytes(model, source.options));
+    SMX_ASSIGN_OR_RETURN(TokenLabeler labeler, TokenLabeler::Create(model, source.options, arena.subspan(0, needed)));
+    result->used_xnnpack = std::strcmp(labeler.report().backend, "xnnpack") == 0;
+    TokenLabel labels[8];
+    TokenizeResult tokens;
+    SMX_TRY(labeler.Label("ab c! aab", {}, {}, labels, &tokens));
+    for (size_t i = 0; i < 3; ++i) result->logits[i] = labels[i].probability;
+    return Status::kOk;
+  }
   if (model.info().has_tokenizer) {
     SMX_ASSIGN_OR_RETURN(const size_t needed, Classifier::ArenaBytes(model, source.options));
     SMX_ASSIGN_OR_RETURN(Classifier classifier, Classifier::Create(model, source.options, arena.subspan(0, needed)));

@@ -62,6 +62,18 @@ TEST_CASE("config: a model of masked tokens has neither classes nor a pooler") {
   CheckFails({{"task", "masked_tokens"}, {"n_classes", 0}, {"temperature", 2}}, "temperature");
 }
 
+TEST_CASE("config: a model of token labels has classes and no pooler") {
+  const ModelConfig config = Parsed({{"task", "token_labels"}, {"labels", {"O", "B-X", "I-X"}}, {"temperature", 2}});
+  CHECK(config.task == schema::TaskKind_TOKEN_LABELS);
+  CHECK(config.num_classes == 3);
+  CHECK(!config.has_pooler);
+  CheckFails({{"task", "token_labels"}, {"n_classes", 0}}, "n_classes is 0");
+  CheckFails({{"task", "token_labels"}, {"n_classes", nullptr}}, "key n_classes is missing");
+  CheckFails({{"task", "token_labels"}, {"labels", {"O", "B-X"}}}, "2 labels for n_classes 3");
+  CheckFails({{"task", "token_labels"}, {"pooler", true}}, "pooler is true");
+  CheckFails({{"task", "token_labels"}, {"problem_type", "multi_label_classification"}}, "problem_type is");
+}
+
 TEST_CASE("config: task and is_regression say the same, or one of them is not there") {
   CHECK(Parsed({{"task", "classification"}}).num_classes == 3);
   CHECK(Parsed({{"task", "regression"}, {"n_classes", 1}, {"is_regression", nullptr}}).task ==

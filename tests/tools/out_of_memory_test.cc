@@ -106,8 +106,8 @@ void CheckEveryAllocation(const Program& program, const TemporaryFolder& folder,
 /// Some of the allocations, or all.
 size_t Stride(size_t usual) { return smx::tests::IsFullTest() ? 1 : usual; }
 
-std::string WriteTinyModel(const TemporaryFolder& folder) {
-  const std::vector<uint8_t> bytes = SerializeModel(smx::tests::TinyLinear(), smx::tools::WeightsType::kInt8);
+std::string WriteModel(const TemporaryFolder& folder, const smx::tools::ModelContent& content) {
+  const std::vector<uint8_t> bytes = SerializeModel(content, smx::tools::WeightsType::kInt8);
   return folder.Write("tiny.smx", std::string(bytes.begin(), bytes.end()));
 }
 
@@ -136,9 +136,16 @@ TEST_CASE("out of memory: smx-quantize reading a tokenizer.json and measuring ac
       Stride(797));
 }
 
+TEST_CASE("out of memory: smx label") {
+  const TemporaryFolder folder;
+  const std::string model = WriteModel(folder, smx::tests::TinyTokenLabels());
+  const std::string lines = folder.Write("lines.jsonl", "{\"text\": \"ab c\", \"text_pair\": \"c\"}\n");
+  CheckEveryAllocation({SmxMain, {"label", model, "--input", lines, "--jsonl", "--json"}, ""}, folder, Stride(11));
+}
+
 TEST_CASE("out of memory: smx classify, tokenize, inspect and bench") {
   const TemporaryFolder folder;
-  const std::string model = WriteTinyModel(folder);
+  const std::string model = WriteModel(folder, smx::tests::TinyLinear());
   const std::string page = folder.Path("page.html");
   const std::string trace = folder.Path("trace.json");
   const std::string lines = folder.Write("lines.jsonl", "{\"text\": \"ab c\", \"text_pair\": \"c\"}\n");

@@ -206,10 +206,15 @@ void TakeHead(Taker* taker, const ModelConfig& c) {
   taker->NextSegment();
 }
 
+void TakeTokenLabels(Taker* taker, const ModelConfig& c) {
+  taker->Take("token_labels/output_kernel", {c.num_classes, c.d_model});
+  taker->Take("token_labels/output_bias", {c.num_classes});
+  taker->NextSegment();
+}
+
 /// The pre-training model of the reference, which also has a pooler and a head of next sentences; they are not for
 /// this.
-void TakeTokenHead(Taker* taker, const ModelConfig& c) {
-  if (c.task != schema::TaskKind_MASKED_TOKENS) return;
+void TakeMaskedTokens(Taker* taker, const ModelConfig& c) {
   taker->Take("predictions_dense/kernel", {c.d_model, c.d_emb});
   taker->Take("predictions_dense/bias", {c.d_emb});
   TakeLayerNorm(taker, "predictions_layer_norm", c.d_emb);
@@ -232,7 +237,8 @@ Checkpoint ReadCheckpoint(const std::string& path, const ArrayMap& arrays, const
     taker.NextSegment();
   }
   TakeHead(&taker, config);
-  TakeTokenHead(&taker, config);
+  if (config.task == schema::TaskKind_TOKEN_LABELS) TakeTokenLabels(&taker, config);
+  if (config.task == schema::TaskKind_MASKED_TOKENS) TakeMaskedTokens(&taker, config);
   taker.first_expert_segment = taker.segment();
   for (size_t i = 0; i < config.layers.size(); ++i) {
     if (config.layers[i].feed_forward == schema::FeedForwardKind_EXPERTS) TakeExperts(&taker, config, i);

@@ -60,6 +60,22 @@ size_t LengthOf(size_t flag, const ModelInfo& info) {
                                     std::to_string(info.max_seq_len) + " tokens");
 }
 
+RunOutput::RunOutput(const ModelInfo& info, size_t num_tokens, size_t batch_size) : info_(info) {
+  const size_t num_rows = info.masked_padding ? num_tokens : info.max_seq_len;
+  for (size_t i = 0; info.task == Task::kTokenLabels && i < batch_size * num_tokens; ++i) {
+    positions_.push_back(static_cast<uint32_t>(i / num_tokens * num_rows + i % num_tokens));
+  }
+  const size_t per_text = info.num_text_classes != 0 ? info.num_text_classes : info.d_model;
+  if (positions_.empty()) values_.resize(batch_size * per_text);
+}
+
+EncoderOutput RunOutput::output() {
+  EncoderOutput output;
+  (info_.num_text_classes != 0 ? output.logits : output.mean) = Span<float>(values_);
+  output.tokens = {{positions_.data(), positions_.size()}, [](void*, size_t, Span<const float>) {}, nullptr};
+  return output;
+}
+
 std::vector<int32_t> MadeUpText(const ModelInfo& info, size_t num_tokens) {
   std::mt19937 random(1);
   std::vector<int32_t> ids(info.masked_padding ? num_tokens : info.max_seq_len, info.pad_id);

@@ -46,21 +46,18 @@ size_t LengthOf(size_t flag, const ModelInfo& info);
 /// wants.
 std::vector<int32_t> MadeUpText(const ModelInfo& info, size_t num_tokens);
 
-/// Room for what a run is for: logits, or of a model without a head the mean of its rows.
+/// What a run of made-up texts is for: logits, labels of all `num_tokens` tokens of each, or of a model without such
+/// heads the mean of its rows.
 class RunOutput {
  public:
-  explicit RunOutput(const ModelInfo& info, size_t batch_size = 1)
-      : has_head_(info.num_classes != 0), values_(batch_size * (has_head_ ? info.num_classes : info.d_model)) {}
+  RunOutput(const ModelInfo& info, size_t num_tokens, size_t batch_size = 1);
 
-  EncoderOutput output() {
-    EncoderOutput output;
-    (has_head_ ? output.logits : output.mean) = Span<float>(values_);
-    return output;
-  }
+  EncoderOutput output();
 
  private:
-  bool has_head_;
+  const ModelInfo& info_;
   std::vector<float> values_;
+  std::vector<uint32_t> positions_;
 };
 
 /// Bytes at a multiple of 64, as Model::FromMemory wants them.
@@ -84,7 +81,7 @@ class AlignedBytes {
   size_t size_;
 };
 
-/// An Encoder, Classifier or Embedder with the arena that it needs; both live as long as this object.
+/// An Encoder, Classifier or the like with the arena that it needs; both live as long as this object.
 template <typename T>
 class WithArena {
  public:

@@ -178,8 +178,8 @@ schema::TaskKind ReadTask(JsonReader* reader) {
   const std::string problem = reader->TextOr("problem_type", "");
   const bool is_regression = reader->BoolOr("is_regression", problem == "regression");
   const std::string task = reader->TextOr("task", is_regression ? "regression" : "classification");
-  if (!IsOneOf(task, {"classification", "regression", "embedding", "masked_tokens"})) {
-    reader->Fail("task", "must be classification, regression, embedding or masked_tokens");
+  if (!IsOneOf(task, {"classification", "regression", "embedding", "masked_tokens", "token_labels"})) {
+    reader->Fail("task", "must be classification, regression, embedding, masked_tokens or token_labels");
   }
   if (reader->Has("is_regression") && is_regression != (task == "regression")) {
     reader->Fail("is_regression", "but task is " + task);
@@ -192,6 +192,7 @@ schema::TaskKind ReadTask(JsonReader* reader) {
   }
   if (task == "embedding") return schema::TaskKind_EMBEDDING;
   if (task == "masked_tokens") return schema::TaskKind_MASKED_TOKENS;
+  if (task == "token_labels") return schema::TaskKind_TOKEN_LABELS;
   if (task == "regression") return schema::TaskKind_REGRESSION;
   return problem == "multi_label_classification" ? schema::TaskKind_MULTI_LABEL : schema::TaskKind_CLASSIFICATION;
 }
@@ -201,13 +202,16 @@ void ReadHead(JsonReader* reader, ModelConfig* config) {
   config->task = ReadTask(reader);
   const bool is_masked_tokens = config->task == schema::TaskKind_MASKED_TOKENS;
   const bool has_classes = config->task != schema::TaskKind_EMBEDDING && !is_masked_tokens;
+  const bool is_of_tokens = is_masked_tokens || config->task == schema::TaskKind_TOKEN_LABELS;
   config->num_classes = has_classes ? reader->Count("n_classes") : reader->CountOr("n_classes", 0);
   if (!has_classes && config->num_classes != 0) {
     reader->Fail("n_classes", "must not be there, or 0, for task embedding and masked_tokens");
   }
-  config->has_pooler = reader->BoolOr("pooler", !is_masked_tokens);
-  if (!config->has_pooler && has_classes) reader->Fail("pooler", "must be true: the head reads the pooled row");
-  if (config->has_pooler && is_masked_tokens) reader->Fail("pooler", "must be false: masked tokens do not read it");
+  config->has_pooler = reader->BoolOr("pooler", !is_of_tokens);
+  if (!config->has_pooler && has_classes && !is_of_tokens) {
+    reader->Fail("pooler", "must be true: the head reads the pooled row");
+  }
+  if (config->has_pooler && is_of_tokens) reader->Fail("pooler", "must be false: a head for tokens does not read it");
   const bool is_regression = config->task == schema::TaskKind_REGRESSION;
   if (is_regression && config->num_classes != 1) reader->Fail("n_classes", "must be 1 for is_regression");
 }
@@ -234,10 +238,11 @@ void ReadTemperature(JsonReader* reader, ModelConfig* config) {
   if (!(config->temperature >= schema::kMinTemperature && config->temperature <= schema::kMaxTemperature)) {
     reader->Fail("temperature", "must be a number 0.01..100");
   }
-  const bool has_probabilities =
-      config->task == schema::TaskKind_CLASSIFICATION || config->task == schema::TaskKind_MULTI_LABEL;
+  const bool has_probabilities = config->task == schema::TaskKind_CLASSIFICATION ||
+                                 config->task == schema::TaskKind_MULTI_LABEL ||
+                                 config->task == schema::TaskKind_TOKEN_LABELS;
   if (!has_probabilities && config->temperature != 1) {
-    reader->Fail("temperature", "must be 1 where there are no probabilities: for is_regression and for embeddings");
+    reader->Fail("temperature", "must be 1 but where classes have probabilities");
   }
 }
 

@@ -44,7 +44,7 @@ struct ModelConfig {
   uint32_t vocab_size, type_vocab_size, max_seq_len;
   uint32_t d_emb, d_model, d_ff, num_heads;
   uint32_t pad_id;
-  uint32_t num_classes;  // 0: no head, the model gives embeddings
+  uint32_t num_classes;  // of a text, or of a token; 0 where there are none
   schema::TaskKind task = schema::TaskKind_CLASSIFICATION;
   bool has_pooler = true;
   bool has_hidden_mapping = true;  // else d_emb is d_model

@@ -95,7 +95,7 @@ Measurement Measure(const BenchFlags& flags) {
   const std::vector<int32_t> text = MadeUpText(model.info(), m.length);
   std::vector<int32_t> ids;
   for (size_t i = 0; i < options.batch_size; ++i) ids.insert(ids.end(), text.begin(), text.end());
-  RunOutput wanted(model.info(), options.batch_size);
+  RunOutput wanted(model.info(), m.length, options.batch_size);
   const auto run_once = [&] {
     for (size_t i = 0; i < (at_once ? 1 : flags.batch); ++i) {
       trace.Start();

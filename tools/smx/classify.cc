@@ -65,7 +65,8 @@ class Classify {
     const std::string_view pair = input.has_pair ? std::string_view{input.text_pair} : std::string_view();
     classifier_.Check(
         classifier_->Classify(input.text, pair, options_, {probabilities_.data(), probabilities_.size()}, &prediction));
-    SayHowRead(input, {prediction.num_tokens, prediction.num_tokens_whole, prediction.num_windows});
+    SayHowRead(input,
+               {prediction.num_tokens, prediction.num_tokens_whole, prediction.num_windows, prediction.num_tokens});
     std::vector<Ranked> ranked = Rank(probabilities_, prediction.class_index, top_);
     const bool abstained = IsBelowThreshold(ranked[0]);
     while (IsMultiLabel() && !ranked.empty() && IsBelowThreshold(ranked.back())) ranked.pop_back();

@@ -12,6 +12,7 @@ void AddEmbed(CLI::App* app);
 void AddEvaluate(CLI::App* app);
 void AddFill(CLI::App* app);
 void AddInspect(CLI::App* app);
+void AddLabel(CLI::App* app);
 void AddRun(CLI::App* app);
 void AddTokenize(CLI::App* app);
 

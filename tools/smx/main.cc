@@ -26,5 +26,6 @@ int main(int argc, char** argv) {
   smx::tools::AddRun(&app);
   smx::tools::AddEmbed(&app);
   smx::tools::AddFill(&app);
+  smx::tools::AddLabel(&app);
   return smx::tools::RunProgram(&app, argc, argv);
 }

@@ -183,8 +183,14 @@ void Recorder::AddTo(ArrayMap* out) {
 }
 
 struct Outputs {
-  std::vector<float> hidden, pooled, logits;
+  std::vector<float> hidden, pooled;
+  std::vector<float> logits;  // of each text, or of each of its tokens
 };
+
+std::vector<size_t> LogitsShape(const ModelInfo& info, const Ids& ids) {
+  if (info.task == Task::kTokenLabels) return {ids.batch, ids.length, info.num_classes};
+  return {ids.batch, info.num_classes};
+}
 
 /// How many ids the Encoder reads of a text: a masked model knows no pads, and they stand at the end.
 size_t NumTokens(const Model& model, const int32_t* token_ids, size_t length) {
@@ -193,23 +199,51 @@ size_t NumTokens(const Model& model, const int32_t* token_ids, size_t length) {
   return length;
 }
 
+/// The logits of rows as an Encoder gives them, to their places.
+struct RowLogits {
+  std::vector<uint32_t> rows;
+  float* logits;
+
+  TokenLogits tokens() {
+    const auto keep = [](void* context, size_t index, Span<const float> row) {
+      const RowLogits& self = *static_cast<const RowLogits*>(context);
+      std::copy(row.begin(), row.end(), self.logits + self.rows[index] * row.size());
+    };
+    return {{rows.data(), rows.size()}, keep, this};
+  }
+};
+
+/// Of token labels: every row but pads, whose logits stay 0.
+RowLogits RowsWithLabels(const ModelInfo& info, Span<const int32_t> token_ids, float* logits) {
+  RowLogits result = {{}, logits};
+  for (size_t i = 0; info.task == Task::kTokenLabels && i < token_ids.size(); ++i) {
+    if (info.masked_padding || token_ids[i] != info.pad_id) result.rows.push_back(static_cast<uint32_t>(i));
+  }
+  return result;
+}
+
 void RunTexts(const Model& model, const Ids& ids, const std::string& input, WithArena<Encoder>* encoder,
               Recorder* recorder, Outputs* out) {
   const size_t texts = model.info().batch_routing_group ? 1 : ids.batch;
   const size_t batch = ids.batch / texts;
   const size_t d = model.info().d_model;
   const size_t pooled = out->pooled.size() / ids.batch;  // 0 of a model without a pooler
-  const size_t classes = model.info().num_classes;
+  const size_t logits = out->logits.size() / ids.batch;
+  const size_t text_logits = model.info().num_text_classes;
   ProgressBar progress("run");
   for (size_t i = 0; i < texts; ++i) {
     const int32_t* token_ids = ids.token_ids.data() + i * ids.length;
     const int32_t* type_ids = ids.type_ids.data() + i * ids.length;
     const size_t n = batch == 1 ? NumTokens(model, token_ids, ids.length) : ids.length;
+    RowLogits labels = RowsWithLabels(model.info(), {token_ids, batch * n}, out->logits.data() + i * logits);
     recorder->SetText(i);
     const Status status = (*encoder)->Run({token_ids, batch * n}, {type_ids, batch * n},
                                           {{out->hidden.data() + i * ids.length * d, batch * n * d},
                                            {out->pooled.data() + i * pooled, batch * pooled},
-                                           {out->logits.data() + i * classes, batch * classes}});
+                                           {out->logits.data() + i * logits, batch * text_logits},
+                                           {},
+                                           {},
+                                           labels.tokens()});
     encoder->Check(status, input + ": input_ids and type_ids of text " + std::to_string(i));
     progress.Update(i + 1, texts);
   }
@@ -231,7 +265,7 @@ void Run(const RunFlags& flags) {
   const Model model = LoadModel(flags.model);
   const Ids ids = ReadIds(flags.input);
   const size_t d = model.info().d_model;
-  const size_t classes = model.info().num_classes;
+  const std::vector<size_t> logits_shape = LogitsShape(model.info(), ids);
 
   Recorder recorder(ids, model.info().batch_routing_group);
   Options options;
@@ -243,16 +277,16 @@ void Run(const RunFlags& flags) {
     options.skip_dead_rows = false;
   }
   WithArena<Encoder> encoder(model, options, flags.model);
-  Outputs out = {std::vector<float>(ids.batch * ids.length * d),
-                 std::vector<float>(model.info().has_pooler ? ids.batch * d : 0),
-                 std::vector<float>(ids.batch * classes)};
+  Outputs out = {
+      std::vector<float>(ids.batch * ids.length * d), std::vector<float>(model.info().has_pooler ? ids.batch * d : 0),
+      std::vector<float>(logits_shape[0] * logits_shape[1] * (logits_shape.size() == 3 ? logits_shape[2] : 1))};
   RunTexts(model, ids, flags.input, &encoder, &recorder, &out);
 
   ArrayMap arrays;
   recorder.AddTo(&arrays);
   arrays["sequence_output"] = FromFloat(out.hidden, {ids.batch, ids.length, d});
   if (model.info().has_pooler) arrays["pooled_output"] = FromFloat(out.pooled, {ids.batch, d});
-  if (classes != 0) arrays["logits"] = FromFloat(out.logits, {ids.batch, classes});
+  if (!out.logits.empty()) arrays["logits"] = FromFloat(out.logits, logits_shape);
   WriteWhole(flags.output, SerializeSafetensors(arrays));
   if (flags.json) PrintJson(flags, ids, encoder->report().backend, arrays);
 }
@@ -271,9 +305,10 @@ void AddRun(CLI::App* app) {
   command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
   command->add_flag("--json", flags->json, "Print what was written as a JSON object");
   command->footer(
-      "Writes sequence_output, and of a model that has them pooled_output and logits; with --layers\n"
-      "embedding_output, layer_{i}, layer_{i}/router_probs, /dispatch, /combine and the sublayers; where\n"
-      "tokens choose experts /dispatch_indices and /combine_weights, too. A model that routes over batches\n"
+      "Writes sequence_output, and of a model that has them pooled_output and logits, of token labels\n"
+      "[batch, length, labels] with 0 in pads; with --layers embedding_output, layer_{i},\n"
+      "layer_{i}/router_probs, /dispatch, /combine and the sublayers; where tokens choose experts\n"
+      "/dispatch_indices and /combine_weights, too. A model that routes over batches\n"
       "runs the whole input as one batch, all others text by text.\n"
       "Example:\n"
       "  smx run model.smx --input io.safetensors --output out.safetensors --layers");

@@ -73,6 +73,49 @@ class Classifier {
   std::unique_ptr<internal::TextEncoder> state_;
 };
 
+/// What a token was found to be. Pointers live as long as the model.
+struct TokenLabel {
+  int32_t token_id;    ///< Its piece: Tokenizer::Piece.
+  TokenOffset offset;  ///< What it covers of the text, or of the second text of a pair.
+  bool of_pair;        ///< Whether it belongs to that.
+  const char* label;   ///< Name of its most probable class; "" when the file names none.
+  size_t class_index;  ///< Of the largest logit, the first of equals; the temperature does not matter.
+  float probability;   ///< Of that class: softmax(logits / temperature).
+};
+
+/// Text to a label for each of its tokens, such as named entities or parts of speech: tokenizer, encoder and head of
+/// Task::kTokenLabels over one arena.
+///
+/// Same rules as Encoder: no heap after Create, one call at a time, answers depend on the text alone.
+class TokenLabeler {
+ public:
+  /// Bytes that Create needs, at any alignment; exact. Errors as Encoder::ArenaBytes, and kUnsupported for a model of
+  /// another task, without a tokenizer, or one that routes over batches.
+  static Result<size_t> ArenaBytes(const Model& model, const Options& options = {});
+
+  /// Errors as Encoder::Create and ArenaBytes above.
+  static Result<TokenLabeler> Create(const Model& model, const Options& options, Span<uint8_t> arena);
+
+  TokenLabeler(TokenLabeler&&) noexcept;
+  TokenLabeler& operator=(TokenLabeler&&) noexcept;
+  ~TokenLabeler();
+
+  /// Labels the tokens of UTF-8 `text`, or of the pair of `text` and `text_pair` unless its data() is null. Texts
+  /// longer than the model reads are truncated, and `tokens` says so.
+  ///
+  /// @param labels  out: of tokens->num_tokens tokens in order; [CLS] and [SEP], which cover nothing, among them. Room
+  /// for max_seq_len is always enough. Void on error.
+  /// @retval kInvalidArgument  labels has less room than there are tokens.
+  Status Label(std::string_view text, std::string_view text_pair, const TokenizeOptions& options,
+               Span<TokenLabel> labels, TokenizeResult* tokens);
+
+  Report report() const;
+
+ private:
+  explicit TokenLabeler(std::unique_ptr<internal::TextEncoder> state);
+  std::unique_ptr<internal::TextEncoder> state_;
+};
+
 }  // namespace smx
 
 #endif  // SMX_CLASSIFIER_H_

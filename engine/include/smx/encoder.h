@@ -17,10 +17,11 @@ namespace internal {
 class EncoderState;
 }
 
-/// What a model of Task::kMaskedTokens gives for some of its rows, one after the other.
+/// What a model of Task::kMaskedTokens or kTokenLabels gives for some of its rows, one after the other.
 struct TokenLogits {
   Span<const uint32_t> positions = {};  ///< Rows of the input, each below B * n.
-  /// Sees the logits [vocab_size] of positions[index], raw, during the call only. What it saw before Run fails is void.
+  /// Sees the logits [num_token_logits] of positions[index], raw, during the call only. What it saw before Run fails is
+  /// void.
   void (*hook)(void* context, size_t index, Span<const float> logits) = nullptr;
   void* context = nullptr;
 };
@@ -29,7 +30,7 @@ struct TokenLogits {
 struct EncoderOutput {
   Span<float> hidden;  ///< [B, n, d_model], after the last layer norm; 0 in dead rows: pads behind the last real token
   Span<float> pooled;  ///< [B, d_model]; none of a model without a pooler
-  Span<float> logits;  ///< [B, num_classes], raw: neither temperature nor softmax; none of a model without a head
+  Span<float> logits;  ///< [B, num_text_classes], raw: neither temperature nor softmax; none of a model without a head
   Span<float> cls = {};   ///< [B, d_model], the first row of hidden, which is that of [CLS]
   Span<float> mean = {};  ///< [B, d_model], the mean of hidden over the real tokens; 0 of a text that has none
   TokenLogits tokens = {};

@@ -49,9 +49,10 @@ enum class Task : uint8_t {
   kMultiLabel,      ///< Each class apart, any number of them: sigmoid(logits / temperature).
   kEmbedding,       ///< A vector: no head, num_classes is 0.
   kMaskedTokens,    ///< A token of the vocabulary for each row that is asked for; num_classes is 0, no pooler.
+  kTokenLabels,     ///< One class of each token: softmax(logits / temperature); no pooler.
 };
 
-/// "classification", "regression", "multi_label", "embedding" or "masked_tokens"
+/// "classification", "regression", "multi_label", "embedding", "masked_tokens" or "token_labels"
 const char* TaskName(Task task);
 
 /// The sizes of a model; names as in the reference's configuration.
@@ -63,10 +64,12 @@ struct ModelInfo {
   size_t num_selected_experts;     ///< Experts that a token chooses; 0 where tokens do not choose.
   bool batch_prioritized_routing;  ///< The surest tokens choose first.
   bool reference_group_order;      ///< Several routing groups: the reference's mix-up of groups and experts.
-  size_t num_classes;              ///< 0 of a model that has no classes: kEmbedding, kMaskedTokens.
+  size_t num_classes;              ///< Of a text, or of a token; 0 where there are none: kEmbedding, kMaskedTokens.
+  size_t num_text_classes;         ///< What EncoderOutput::logits holds of a text: num_classes, or 0 of kTokenLabels.
+  size_t num_token_logits;         ///< What TokenLogits sees of a token: its classes, or the vocabulary; else 0.
   int32_t pad_id;
   Task task;
-  bool has_pooler;         ///< Always with classes, never with masked tokens.
+  bool has_pooler;         ///< Always with classes of a text, never with a head for tokens.
   const char* activation;  ///< "gelu_tanh" or "gelu_erf"
   float layer_norm_epsilon;
   double temperature;        ///< Divides the logits before they become probabilities; 1 where there are none.

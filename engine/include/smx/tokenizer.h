@@ -59,6 +59,7 @@ struct TokenizeResult {
   size_t num_tokens;        ///< Written, special tokens included; at most the capacity.
   size_t num_tokens_whole;  ///< Of the whole text; more than num_tokens when it was truncated.
   size_t num_windows;       ///< 1, or what a text took that was read as WindowOptions say; all tokens are read then.
+  size_t pair_begin;        ///< The first of the written tokens that is of the pair; num_tokens where none is.
   bool truncated() const { return num_tokens < num_tokens_whole; }
 };
 

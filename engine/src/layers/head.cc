@@ -12,16 +12,16 @@ void Head::Prepare(const HeadWeights& weights, const PrepareContext& context) {
   context.plan->BeginStage("pooler");
   pooled_ = context.plan->Acquire("pooled_output", batch_floats * Checked(context.config.d_model));
   context.plan->NextStep();
-  if (context.config.num_classes == 0) return;
+  if (context.config.num_text_classes == 0) return;
   context.plan->BeginStage("classification");
-  logits_ = context.plan->Acquire("logits", batch_floats * Checked(context.config.num_classes));
+  logits_ = context.plan->Acquire("logits", batch_floats * Checked(context.config.num_text_classes));
   context.plan->NextStep();
 }
 
 Status Head::Create(const PrepareContext& context, Backend* backend) {
   // The products run on one row per text, in f32: nothing to shape, nothing to pack.
   if (context.config.has_pooler) SMX_TRY(pooler_.Create(weights_->pooler, 1, backend));
-  if (context.config.num_classes == 0) return Status::kOk;
+  if (context.config.num_text_classes == 0) return Status::kOk;
   return classification_.Create(weights_->classification, 1, backend);
 }
 
@@ -31,8 +31,8 @@ MatF Head::Pooled(const RunContext& run) const {
 }
 
 MatF Head::Logits(const RunContext& run) const {
-  if (run.config.num_classes == 0) return {};
-  return DenseMat(run.arena.Get<float>(logits_), run.batch_size, run.config.num_classes);
+  if (run.config.num_text_classes == 0) return {};
+  return DenseMat(run.arena.Get<float>(logits_), run.batch_size, run.config.num_text_classes);
 }
 
 Status Head::RunPooler(const RunContext& run, ConstMatF x) {
@@ -58,7 +58,7 @@ Status Head::RunClassification(const RunContext& run) {
 
 Status Head::Run(const RunContext& run, ConstMatF x) {
   if (run.config.has_pooler) SMX_TRY(RunPooler(run, x));
-  return run.config.num_classes == 0 ? Status::kOk : RunClassification(run);
+  return run.config.num_text_classes == 0 ? Status::kOk : RunClassification(run);
 }
 
 }  // namespace smx

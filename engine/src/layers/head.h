@@ -16,7 +16,8 @@ class Head {
   /// x [rows, d_model]
   Status Run(const RunContext& run, ConstMatF x);
 
-  /// Of the last run: [batch_size, d_model] and [batch_size, num_classes]; no rows where the model has no such stage.
+  /// Of the last run: [batch_size, d_model] and [batch_size, num_text_classes]; no rows where the model has no such
+  /// stage.
   MatF Pooled(const RunContext& run) const;
   MatF Logits(const RunContext& run) const;
 

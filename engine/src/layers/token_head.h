@@ -7,8 +7,9 @@
 
 namespace smx {
 
-/// For one row after the other: logits = layer_norm(gelu(dense(row))) E^T + b with the word embedding E. Of a model of
-/// another task it is nothing. The embedding may be int8, the rest is f32. Source: PreTrainingModel in sparse_mixers.
+/// For one row after the other. Masked tokens: logits = layer_norm(gelu(dense(row))) E^T + b with the word embedding E,
+/// which may be int8; the rest is f32. Token labels: logits = row W^T + b in f32. Of a model of another task it is
+/// nothing. Source: PreTrainingModel in sparse_mixers; BertForTokenClassification in transformers.
 class TokenHead {
  public:
   void Prepare(const TokenHeadWeights& weights, const PrepareContext& context);
@@ -20,6 +21,8 @@ class TokenHead {
   Status Run(const RunContext& run, ConstMatF x, const TokenLogits& wanted);
 
  private:
+  /// What the last product reads of a row.
+  Status Transform(const RunContext& run, ConstMatF row, ConstMatF* transformed);
   Status RunRow(const RunContext& run, ConstMatF row, MatF logits);
 
   const TokenHeadWeights* weights_ = nullptr;

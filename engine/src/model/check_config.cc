@@ -102,6 +102,9 @@ Status CheckTask(schema::TaskKind kind, const Log& log, Task* task) {
     case schema::TaskKind_MASKED_TOKENS:
       *task = Task::kMaskedTokens;
       return Status::kOk;
+    case schema::TaskKind_TOKEN_LABELS:
+      *task = Task::kTokenLabels;
+      return Status::kOk;
     default:
       return NotBuilt(log, "task", schema::EnumNameTaskKind(kind), kind);
   }
@@ -109,14 +112,15 @@ Status CheckTask(schema::TaskKind kind, const Log& log, Task* task) {
 
 /// What is on top of the last block.
 Status CheckHead(const schema::Config& c, const Log& log) {
-  const bool is_masked_tokens = c.task() == schema::TaskKind_MASKED_TOKENS;
-  const bool has_classes = !is_masked_tokens && c.task() != schema::TaskKind_EMBEDDING;
+  const bool has_classes = c.task() != schema::TaskKind_MASKED_TOKENS && c.task() != schema::TaskKind_EMBEDDING;
+  const bool is_of_tokens = c.task() == schema::TaskKind_MASKED_TOKENS || c.task() == schema::TaskKind_TOKEN_LABELS;
   if (!has_classes && c.num_classes() != 0) {
     return Fail(log, Status::kInvalidModel, "config: task %s with %u classes, must be 0",
                 schema::EnumNameTaskKind(c.task()), c.num_classes());
   }
-  if (is_masked_tokens && c.has_pooler()) {
-    return Fail(log, Status::kInvalidModel, "config: task MASKED_TOKENS with a pooler, which nobody reads");
+  if (is_of_tokens && c.has_pooler()) {
+    return Fail(log, Status::kInvalidModel, "config: task %s with a pooler, which nobody reads",
+                schema::EnumNameTaskKind(c.task()));
   }
   if (!has_classes) return Status::kOk;
   const Bound classes[] = {{"num_classes", c.num_classes(), kMaxWidth}};
@@ -124,14 +128,15 @@ Status CheckHead(const schema::Config& c, const Log& log) {
   if (c.task() == schema::TaskKind_REGRESSION && c.num_classes() != 1) {
     return Fail(log, Status::kInvalidModel, "config: task REGRESSION with %u classes, must be 1", c.num_classes());
   }
-  if (c.has_pooler()) return Status::kOk;
+  if (c.has_pooler() || is_of_tokens) return Status::kOk;
   return Fail(log, Status::kInvalidModel, "config: task %s without a pooler, which its head reads",
               schema::EnumNameTaskKind(c.task()));
 }
 
 Status CheckTemperature(const schema::Config& c, Task task, const Log& log) {
   const double temperature = c.temperature();
-  const bool has_probabilities = task == Task::kClassification || task == Task::kMultiLabel;
+  const bool has_probabilities =
+      task == Task::kClassification || task == Task::kMultiLabel || task == Task::kTokenLabels;
   if (!(temperature >= schema::kMinTemperature && temperature <= schema::kMaxTemperature)) {
     return Fail(log, Status::kInvalidModel, "config: temperature %.17g, must be %g..%g", temperature,
                 schema::kMinTemperature, schema::kMaxTemperature);
@@ -260,6 +265,11 @@ Status CheckConfig(const schema::Model& model, const Log& log, ModelConfig* conf
   config->d_ff = c.d_ff();
   config->num_heads = c.num_heads();
   config->num_classes = c.num_classes();
+  const bool is_of_tokens = config->task == Task::kTokenLabels;
+  config->num_text_classes = is_of_tokens ? 0 : config->num_classes;
+  config->num_token_logits = is_of_tokens                          ? config->num_classes
+                             : config->task == Task::kMaskedTokens ? config->vocab_size
+                                                                   : 0;
   config->pad_id = static_cast<int32_t>(c.pad_id());
   config->layer_norm_epsilon = c.layer_norm_epsilon();
   config->masked_padding = c.padding() == schema::Padding_MASKED;

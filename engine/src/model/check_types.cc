@@ -27,7 +27,9 @@ Status CheckTypes(const ModelConfig& c, const ModelWeights& weights, const Log& 
     }
   }
   const HeadWeights& head = weights.head;
-  const WeightType types[] = {head.pooler.type, head.classification.type, weights.token_head.dense.type};
+  // The last kernel of masked tokens is the word embedding, of any type.
+  const WeightType of_labels = c.task == Task::kTokenLabels ? weights.token_head.output.type : WeightType::kF32;
+  const WeightType types[] = {head.pooler.type, head.classification.type, weights.token_head.dense.type, of_labels};
   if (std::all_of(std::begin(types), std::end(types), [](WeightType type) { return type == WeightType::kF32; })) {
     return Status::kOk;
   }

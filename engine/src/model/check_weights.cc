@@ -88,14 +88,18 @@ void BindHead(const ModelConfig& c, Binder* bind, HeadWeights* w) {
   if (!c.has_pooler) return;
   bind->SetPrefix("encoder/");
   w->pooler = bind->Product("pooler/kernel", "pooler/bias", c.d_model, c.d_model);
-  if (c.num_classes == 0) return;
+  if (c.num_text_classes == 0) return;
   bind->SetPrefix("classification/");
   w->classification = bind->Product("output_kernel", "output_bias", c.d_model, c.num_classes, /*outputs_first=*/true);
 }
 
+void BindTokenLabels(const ModelConfig& c, Binder* bind, TokenHeadWeights* w) {
+  bind->SetPrefix("token_labels/");
+  w->output = bind->Product("output_kernel", "output_bias", c.d_model, c.num_classes, /*outputs_first=*/true);
+}
+
 /// The last kernel is the word embedding, which is bound already.
-void BindTokenHead(const ModelConfig& c, const WordEmbeddingWeights& word, Binder* bind, TokenHeadWeights* w) {
-  if (c.task != Task::kMaskedTokens) return;
+void BindMaskedTokens(const ModelConfig& c, const WordEmbeddingWeights& word, Binder* bind, TokenHeadWeights* w) {
   bind->SetPrefix("predictions_");
   w->dense = bind->Product("dense/kernel", "dense/bias", c.d_model, c.d_emb);
   w->layer_norm = bind->LayerNorm("layer_norm", c.d_emb);
@@ -145,7 +149,10 @@ Status BindWeights(const VerifiedFile& file, const ModelConfig& config, const Lo
     SMX_TRY(BindBlock(config, i, &bind, &weights->blocks[i]));
   }
   BindHead(config, &bind, &weights->head);
-  BindTokenHead(config, weights->embedding.word, &bind, &weights->token_head);
+  if (config.task == Task::kTokenLabels) BindTokenLabels(config, &bind, &weights->token_head);
+  if (config.task == Task::kMaskedTokens) {
+    BindMaskedTokens(config, weights->embedding.word, &bind, &weights->token_head);
+  }
   SMX_TRY(bind.status());
   SMX_TRY(CheckTypes(config, *weights, log));
   weights->product_type = ProductType(config, *weights);

@@ -42,13 +42,15 @@ struct ModelConfig {
   size_t d_model = 0;
   size_t d_ff = 0;
   size_t num_heads = 0;
-  size_t num_classes = 0;  // 0: no head
+  size_t num_classes = 0;       // of a text, or of a token
+  size_t num_text_classes = 0;  // on top of the pooler; 0: no such head
+  size_t num_token_logits = 0;  // of each row that is asked for; 0: no such head
   int32_t pad_id = 0;
   float layer_norm_epsilon = 0;
   bool masked_padding = false;
   bool batch_routing_group = false;
   Task task = Task::kClassification;
-  bool has_pooler = true;          // always where there are classes
+  bool has_pooler = true;          // always where there are classes of a text
   bool has_hidden_mapping = true;  // else d_emb is d_model
   bool gelu_erf = false;           // the exact GELU instead of the tanh form
   double temperature = 1;

@@ -57,6 +57,8 @@ ModelInfo InfoOf(const ModelData& data) {
   info.batch_prioritized_routing = c.moe.batch_prioritized_routing;
   info.reference_group_order = c.moe.reference_group_order;
   info.num_classes = c.num_classes;
+  info.num_text_classes = c.num_text_classes;
+  info.num_token_logits = c.num_token_logits;
   info.pad_id = c.pad_id;
   info.task = c.task;
   info.has_pooler = c.has_pooler;
@@ -132,6 +134,8 @@ const char* TaskName(Task task) {
       return "embedding";
     case Task::kMaskedTokens:
       return "masked_tokens";
+    case Task::kTokenLabels:
+      return "token_labels";
   }
   return "";
 }

@@ -73,11 +73,11 @@ struct BlockWeights {
   LayerNormWeights output_layer_norm;
 };
 
-/// Of a model of masked tokens.
+/// Of a model of masked tokens or of token labels; the latter has the last product only.
 struct TokenHeadWeights {
   ProductWeights dense;  // d_model -> d_emb
   LayerNormWeights layer_norm;
-  ProductWeights output;  // d_emb -> vocab_size: the word embedding, and a bias
+  ProductWeights output;  // d_emb -> vocab_size: the word embedding, and a bias; or d_model -> num_classes
 };
 
 /// Empty as far as the model has none.

@@ -166,6 +166,7 @@ Status TokenizeText(const TokenizerView& view, std::string_view text, std::strin
   result->num_tokens = num_special + kept.text + kept.pair;
   result->num_tokens_whole = num_special + text_writer.num_tokens() + pair_counter.num_tokens();
   result->num_windows = 1;
+  result->pair_begin = has_pair ? pair_begin : result->num_tokens;
   return Status::kOk;
 }
 
@@ -235,6 +236,7 @@ Status TokenizeWindows(const TokenizerView& view, std::string_view text, const W
   SMX_TRY(windows.status());
   result->num_tokens = result->num_tokens_whole = writer.num_tokens() + windows.num_special();
   result->num_windows = windows.count();
+  result->pair_begin = result->num_tokens;
   return Status::kOk;
 }
 

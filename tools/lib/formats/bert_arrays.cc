@@ -144,11 +144,26 @@ void CheckTied(const std::string& path, const ArrayMap& arrays) {
                                           "; masked tokens of another kernel are not built in this version");
 }
 
-void MoveTokenHead(const ModelConfig& c, BertTaker* taker) {
+void MoveMaskedTokens(const ModelConfig& c, BertTaker* taker) {
   const std::string old = "cls.predictions.";
   taker->MoveDense(old + "transform.dense", c.d_model, c.d_model, "predictions_dense");
   taker->MoveLayerNorm(old + "transform.LayerNorm", c.d_model, "predictions_layer_norm");
   taker->Move(old + "bias", {c.vocab_size}, "predictions_output/output_bias");
+}
+
+void MoveClassifier(const ModelConfig& c, const std::string& name, BertTaker* taker) {
+  taker->Move("classifier.weight", {c.num_classes, c.d_model}, name + "/output_kernel");
+  taker->Move("classifier.bias", {c.num_classes}, name + "/output_bias");
+}
+
+/// A head for tokens reads no pooler, which old files have all the same.
+void MoveHead(const ModelConfig& c, BertTaker* taker) {
+  const bool is_masked_tokens = c.task == schema::TaskKind_MASKED_TOKENS;
+  const bool is_token_labels = c.task == schema::TaskKind_TOKEN_LABELS;
+  if (is_masked_tokens) MoveMaskedTokens(c, taker);
+  if (c.has_pooler) taker->MoveDense("pooler.dense", c.d_model, c.d_model, "encoder/pooler");
+  if (c.num_classes > 0) MoveClassifier(c, is_token_labels ? "token_labels" : "classification", taker);
+  if (!is_masked_tokens && !is_token_labels) return;
   taker->Drop("pooler.dense.weight");
   taker->Drop("pooler.dense.bias");
 }
@@ -165,12 +180,7 @@ ArrayMap TakeBertArrays(const std::string& path, ArrayMap arrays, const ModelCon
   BertTaker taker(path, std::move(arrays));
   MoveEmbedding(config, max_position_embeddings, &taker);
   for (size_t i = 0; i < config.layers.size(); ++i) MoveLayer(config, std::to_string(i), &taker);
-  if (config.task == schema::TaskKind_MASKED_TOKENS) MoveTokenHead(config, &taker);
-  if (config.has_pooler) taker.MoveDense("pooler.dense", config.d_model, config.d_model, "encoder/pooler");
-  if (config.num_classes > 0) {
-    taker.Move("classifier.weight", {config.num_classes, config.d_model}, "classification/output_kernel");
-    taker.Move("classifier.bias", {config.num_classes}, "classification/output_bias");
-  }
+  MoveHead(config, &taker);
   return taker.Finish();
 }
 

@@ -98,21 +98,29 @@ bool MayBe(JsonReader* reader, const char* architecture) {
   return names.empty() || std::find(names.begin(), names.end(), json(architecture)) != names.end();
 }
 
-/// A head of masked tokens, where `architectures` names one that has it; without a name it is a left-over.
-bool IsOfMaskedTokens(JsonReader* reader, const ArrayMap& arrays) {
-  if (!HasBertArray(arrays, "cls.predictions.transform.dense.weight") || !reader->Has("architectures")) return false;
+/// Whether `architectures` names one of `wanted`.
+bool IsNamed(JsonReader* reader, std::initializer_list<const char*> wanted) {
+  if (!reader->Has("architectures")) return false;
   const json& names = reader->Required("architectures");
-  return std::any_of(names.begin(), names.end(),
-                     [](const json& name) { return name == "BertForMaskedLM" || name == "BertForPreTraining"; });
+  return std::any_of(names.begin(), names.end(), [&](const json& name) {
+    return std::any_of(wanted.begin(), wanted.end(), [&](const char* one) { return name == one; });
+  });
 }
 
-/// A classifier on top of the pooler, as BertForSequenceClassification has it, or masked tokens.
+/// A head of masked tokens, where `architectures` names one that has it; without a name it is a left-over.
+bool IsOfMaskedTokens(JsonReader* reader, const ArrayMap& arrays) {
+  return HasBertArray(arrays, "cls.predictions.transform.dense.weight") &&
+         IsNamed(reader, {"BertForMaskedLM", "BertForPreTraining"});
+}
+
+/// A classifier on top of the pooler, as BertForSequenceClassification has it, or of every token, or masked tokens.
 void AddHead(JsonReader* reader, const ArrayMap& arrays, json* config) {
   const bool has_classifier = HasBertArray(arrays, "classifier.weight");
   const bool has_pooler = HasBertArray(arrays, "pooler.dense.weight");
   const std::vector<std::string> labels = LabelsOf(reader);
   const uint32_t announced = reader->CountOr("num_labels", 2);  // repeats id2label where there is one
   const uint32_t num_labels = labels.empty() ? announced : static_cast<uint32_t>(labels.size());
+  const bool is_of_tokens = IsNamed(reader, {"BertForTokenClassification"});
   const std::string problem = reader->TextOr("problem_type", "");
   (*config)["pooler"] = has_pooler;
   if (!has_classifier && IsOfMaskedTokens(reader, arrays)) {
@@ -120,23 +128,28 @@ void AddHead(JsonReader* reader, const ArrayMap& arrays, json* config) {
     (*config)["pooler"] = false;
     return;
   }
-  if (!has_classifier) {
+  if (!has_classifier && !is_of_tokens) {
     (*config)["task"] = "embedding";
+    return;
+  }
+  (*config)["n_classes"] = num_labels;
+  if (!labels.empty()) (*config)["labels"] = labels;
+  if (!problem.empty()) (*config)["problem_type"] = problem;
+  if (is_of_tokens) {
+    (*config)["task"] = "token_labels";
+    (*config)["pooler"] = false;
     return;
   }
   const bool is_of_sequences = MayBe(reader, "BertForSequenceClassification");
   if (!is_of_sequences) reader->NotBuilt("architectures", ShortText(reader->Required("architectures")));
   if (!has_pooler) {
     throw Error(ExitCode::kUnsupported, reader->where() +
-                                            ": a classifier without a pooler, such as one of tokens, is "
-                                            "not built in this version");
+                                            ": a classifier without a pooler is that of a "
+                                            "BertForTokenClassification, which architectures does not name");
   }
   const bool is_regression = problem == "regression" || (problem.empty() && num_labels == 1);
   if (is_regression && num_labels != 1) reader->NotBuilt("problem_type", "regression of several values");
-  (*config)["n_classes"] = num_labels;
   (*config)["is_regression"] = is_regression;
-  if (!problem.empty()) (*config)["problem_type"] = problem;
-  if (!labels.empty()) (*config)["labels"] = labels;
 }
 
 /// The switches of a vocab.txt; a tokenizer.json has its own.

@@ -22,8 +22,9 @@ struct BertDescription {
 };
 
 /// Reads `root`, the config.json at `path`, and beside it tokenizer.json or else vocab.txt with tokenizer_config.json,
-/// and the longest text of sentence_bert_config.json. `arrays` decide whether there is a pooler and a classifier;
-/// without a classifier the model gives embeddings. Defaults are those of transformers.
+/// and the longest text of sentence_bert_config.json. `arrays` decide whether there is a pooler and a classifier,
+/// `architectures` whether it is one of tokens; without a classifier the model gives embeddings. Defaults are those of
+/// transformers.
 ///
 /// Padding is `masked`: attention hides pads as keys, everything else works row by row, and nobody reads a pad's row;
 /// so the real tokens alone are the same function.

@@ -5,7 +5,7 @@
 
 #include "commands.h"
 #include "engine.h"
-#include "inspect_report.h"
+#include "inspect/inspect_report.h"
 #include "output_file.h"
 #include "program.h"
 #include "utf8.h"
@@ -28,6 +28,18 @@ void PrintRow(const char* name, const std::string& value) {
   if (!value.empty()) std::printf("%-25s %s\n", name, Printable(value).c_str());
 }
 
+/// The first names, as many as fit on a line.
+std::string LabelsText(const ordered_json& labels) {
+  constexpr size_t kMaxBytes = 80;
+  std::string text;
+  size_t count = 0;
+  for (; count < labels.size() && text.size() < kMaxBytes; ++count) {
+    text += (count == 0 ? "" : ", ") + labels[count].get<std::string>();
+  }
+  const size_t left = labels.size() - count;
+  return left == 0 ? text : text + ", " + std::to_string(left) + " more";
+}
+
 void PrintSummary(const ordered_json& r) {
   const auto text = [](const ordered_json& value) {
     return value.is_string() ? value.get<std::string>() : value.dump();
@@ -40,6 +52,7 @@ void PrintSummary(const ordered_json& r) {
                           "d_emb", "d_model", "d_ff", "num_heads", "activation", "layer_norm_epsilon", "pooler"}) {
     PrintRow(key, text(r[key]));
   }
+  PrintRow("labels", LabelsText(r["labels"]));
   for (const auto& [key, value] : r["experts"].items()) PrintRow(key.c_str(), text(value));
   size_t number = 0;
   for (const auto& layer : r["layers"]) {

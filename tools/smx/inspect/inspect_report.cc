@@ -1,4 +1,4 @@
-#include "inspect_report.h"
+#include "inspect/inspect_report.h"
 
 #include "engine.h"
 #include "smx/encoder.h"
@@ -90,7 +90,7 @@ void AddTensors(const Model& model, ordered_json* report) {
 /// Runs one text of `length` tokens to see what is computed.
 void RunOnce(const Model& model, size_t length, WithArena<Encoder>* encoder) {
   const std::vector<int32_t> ids = MadeUpText(model.info(), length);
-  RunOutput wanted(model.info());
+  RunOutput wanted(model.info(), length);
   encoder->Check((*encoder)->Run({ids.data(), ids.size()}, {}, wanted.output()));
 }
 

@@ -2,7 +2,7 @@
 #include <cstdio>
 #include <map>
 
-#include "inspect_report.h"
+#include "inspect/inspect_report.h"
 #include "program.h"
 
 namespace smx::tools {
