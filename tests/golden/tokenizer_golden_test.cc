@@ -75,17 +75,18 @@ TEST_CASE("golden tokens: SentencePiece and byte-level BPE files in a model file
     std::string name;
     const char* kind;
   };
-  for (const auto& [file, name, kind] : {Golden{"spm_test_unigram_1000.model", "spm_test_unigram_1000", "unigram"},
-                                         Golden{"bpe_small.model", "bpe_small", "bpe"},
-                                         Golden{"byte_bpe_small_tokenizer.json", "byte_bpe_small", "byte_bpe"}}) {
+  for (const Golden& golden : {Golden{"spm_test_unigram_1000.model", "spm_test_unigram_1000", "unigram"},
+                               Golden{"bpe_small.model", "bpe_small", "bpe"},
+                               Golden{"byte_bpe_small_tokenizer.json", "byte_bpe_small", "byte_bpe"}}) {
+    const char* const file = golden.file;
     CAPTURE(file);
     const TemporaryFolder folder;
     const std::string model = ModelWithTokenizer(folder, file, true);
-    CHECK(smx::tests::SmxJson({"inspect", model, "--json"})["tokenizer_kind"] == kind);
+    CHECK(smx::tests::SmxJson({"inspect", model, "--json"})["tokenizer_kind"] == golden.kind);
     const auto texts = smx::tests::SplitLines(smx::tests::ReadFile(kData + "minilm_wordpiece_hf.jsonl"));
     std::string input;
     std::vector<json> expected;
-    for (const std::string& line : smx::tests::SplitLines(smx::tests::ReadFile(kData + name + "_ids.jsonl"))) {
+    for (const std::string& line : smx::tests::SplitLines(smx::tests::ReadFile(kData + golden.name + "_ids.jsonl"))) {
       const json ids = json::parse(line);
       if (!ids.contains("line")) continue;
       input += json{{"text", json::parse(texts.at(ids["line"].get<size_t>()))["text"]}}.dump() + "\n";

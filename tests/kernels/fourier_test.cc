@@ -22,23 +22,24 @@ TEST_CASE("twiddles: halves, quarters, thirds and eighths of a turn are exact, i
   smx::MakeTwiddles(24, cosines.data(), sines.data());
   const float half_root = std::sqrt(0.5f);
   const float root_three = 0.5f * std::sqrt(3.0f);
-  for (const auto& [k, cosine, sine] : {std::tuple(0, 1.0f, 0.0f),
-                                        {2, root_three, 0.5f},
-                                        {3, half_root, half_root},
-                                        {4, 0.5f, root_three},
-                                        {6, 0.0f, 1.0f},
-                                        {8, -0.5f, root_three},
-                                        {9, -half_root, half_root},
-                                        {12, -1.0f, 0.0f},
-                                        {14, -root_three, -0.5f},
-                                        {15, -half_root, -half_root},
-                                        {18, 0.0f, -1.0f},
-                                        {20, 0.5f, -root_three},
-                                        {21, half_root, -half_root},
-                                        {22, root_three, -0.5f}}) {
+  for (const auto& expected : {std::tuple(0, 1.0f, 0.0f),
+                               {2, root_three, 0.5f},
+                               {3, half_root, half_root},
+                               {4, 0.5f, root_three},
+                               {6, 0.0f, 1.0f},
+                               {8, -0.5f, root_three},
+                               {9, -half_root, half_root},
+                               {12, -1.0f, 0.0f},
+                               {14, -root_three, -0.5f},
+                               {15, -half_root, -half_root},
+                               {18, 0.0f, -1.0f},
+                               {20, 0.5f, -root_three},
+                               {21, half_root, -half_root},
+                               {22, root_three, -0.5f}}) {
+    const int k = std::get<0>(expected);
     CAPTURE(k);
-    CHECK(cosines[static_cast<size_t>(k)] == cosine);
-    CHECK(sines[static_cast<size_t>(k)] == sine);
+    CHECK(cosines[static_cast<size_t>(k)] == std::get<1>(expected));
+    CHECK(sines[static_cast<size_t>(k)] == std::get<2>(expected));
   }
 }
 

@@ -14,7 +14,6 @@
 
 using smx::BackendChoice;
 using smx::Options;
-using smx::tests::Answer;
 using smx::tests::MemoryModel;
 using smx::tests::MixingRows;
 using smx::tests::MixingSeen;

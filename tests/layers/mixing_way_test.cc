@@ -80,8 +80,8 @@ TEST_CASE("mixing way: the planner takes products for int8, else what is estimat
   for (const schema::MixingKind kind : kKinds) {
     CAPTURE(std::string(schema::EnumNameMixingKind(kind)));
     CHECK(std::string(Choice(kind, 64, 64, WeightsType::kInt8).way) == "product");
-    for (const auto& [length, d_model] :
-         {std::pair(64u, 64u), {128u, 60u}, {61u, 64u}, {31u, 29u}, {127u, 8u}, {7u, 7u}}) {
+    for (const auto& shape : {std::pair(64u, 64u), {128u, 60u}, {61u, 64u}, {31u, 29u}, {127u, 8u}, {7u, 7u}}) {
+      const uint32_t length = shape.first, d_model = shape.second;
       CAPTURE(length);
       const smx::StageChoice made = Choice(kind, length, d_model, WeightsType::kF32);
       CHECK(std::string(made.way) == (made.fft_us < made.product_us ? "fft" : "product"));

@@ -11,7 +11,6 @@
 using smx::Status;
 using smx::tests::Loaded;
 using smx::tests::ModelBytes;
-using smx::tools::ExpertsConfig;
 using smx::tools::ModelConfig;
 using smx::tools::ModelContent;
 

@@ -18,7 +18,6 @@ using smx::tests::ProcessResult;
 using smx::tests::ReadFile;
 using smx::tests::RunQuantize;
 using smx::tests::RunSmx;
-using smx::tests::ShippedFolder;
 using smx::tests::SmxJson;
 using smx::tests::SmxJsonLines;
 using smx::tests::TemporaryFolder;

@@ -136,6 +136,7 @@ MultiLabelEvaluation EvaluateMultiLabel(const Model& model, const std::string& m
                                         const EvaluateOptions& options) {
   const std::vector<std::string> labels = LabelNames(model);
   std::vector<std::vector<bool>> expected;
+  expected.reserve(texts.size());
   for (const LabelledText& text : texts) {
     expected.push_back(ClassesOf(text.label, labels, texts_name + ": line " + std::to_string(text.line)));
   }

@@ -131,6 +131,7 @@ std::vector<float> ScalesOf(const Site& site, size_t num_tokens, const std::vect
   }
   const double median = MedianOf(moved);
   std::vector<float> scales;
+  scales.reserve(moved.size());
   for (const double s : moved) {
     scales.push_back(static_cast<float>(std::clamp(median / s, 1 / kLargestScale, kLargestScale)));
   }

@@ -54,7 +54,10 @@ double TransformUs(size_t length) {
   return IsFftLength(length) ? GoodTransformUs(length) : ConvolutionUs(ConvolutionLength(length));
 }
 
-double Pairs(size_t count) { return static_cast<double>((count + 1) / 2); }
+double Pairs(size_t count) {
+  const size_t pairs = (count + 1) / 2;
+  return static_cast<double>(pairs);
+}
 
 double ProductUs(const MixingCost& cost, WeightType type, const PrepareContext& context) {
   const bool is_accelerated = SMX_WITH_XNNPACK && context.options.backend == BackendChoice::kBest;

@@ -36,6 +36,7 @@ Checked NumValues(const schema::Tensor& tensor) {
 void Binder::SetPrefix(const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
+  // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): some versions do not see va_start
   std::vsnprintf(prefix_, sizeof(prefix_), format, arguments);
   va_end(arguments);
 }

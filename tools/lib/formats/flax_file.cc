@@ -49,7 +49,7 @@ class FlaxParser {
   std::optional<int64_t> ParseStep();
   void ParseParams(const std::string& prefix, size_t depth);
   FlaxArray ParseChunked(const std::string& key, const MsgpackHead& map);
-  FlaxArray ParseArray(const MsgpackHead& extension);
+  FlaxArray ParseArray(const MsgpackHead& head);
   std::vector<size_t> ParseShape();
   /// A map whose keys are the numbers below its size: what Flax makes of a tuple. Hands each to `use` as it comes.
   template <typename Use>
@@ -68,7 +68,7 @@ class FlaxParser {
 /// The key of the next pair of the map at `prefix`; from now on messages speak of it.
 std::string FlaxParser::ParseKey(const std::string& prefix) {
   in_.SetKey(prefix);
-  const std::string key = in_.Text(in_.Expect(MsgpackKind::kText), kMaxKeyBytes);
+  std::string key = in_.Text(in_.Expect(MsgpackKind::kText), kMaxKeyBytes);
   in_.SetKey(Joined(prefix, key));
   return key;
 }
@@ -233,6 +233,7 @@ std::vector<size_t> FlaxParser::ParseChunkedShape(const std::string& key) {
   ParseNumbered(key, [&](uint64_t axis) { extents[axis] = ExtentOf(in_.Expect(MsgpackKind::kInteger)); });
   if (extents.size() > kMaxRank) in_.Fail(offset, std::to_string(extents.size()) + " axes, must be at most 32");
   std::vector<size_t> shape;
+  shape.reserve(extents.size());
   for (const auto& item : extents) shape.push_back(item.second);
   return shape;
 }

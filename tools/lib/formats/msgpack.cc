@@ -12,9 +12,9 @@ bool HasBytes(MsgpackKind kind) {
   return kind == MsgpackKind::kText || kind == MsgpackKind::kBinary || kind == MsgpackKind::kExtension;
 }
 
-/// `value` of `num_bytes` bytes as two's complement.
+/// `value` of 1 to 8 bytes as two's complement.
 int64_t SignExtended(uint64_t value, size_t num_bytes) {
-  const unsigned unused = static_cast<unsigned>(64 - 8 * num_bytes);
+  const unsigned unused = static_cast<unsigned>(64 - 8 * num_bytes) & 63u;
   return static_cast<int64_t>(value << unused) >> unused;
 }
 

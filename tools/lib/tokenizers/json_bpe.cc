@@ -44,7 +44,7 @@ void CheckModel(const JsonFile& file) {
   }
   for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     const json value = model.value(affix, json());
-    if (!value.is_null() && value != "")
+    if (!value.is_null() && value != json(""))
       file.Unsupported(std::string("model.") + affix, value, "only none is implemented");
   }
   const json dropout = model.value("dropout", json());

@@ -87,7 +87,7 @@ void JsonFile::AddSurroundings(CompiledTokenizer* tokenizer) const {
 /// The piece of a template's step that is a special token, or "".
 std::string JsonFile::TemplatePiece(const json& processor, const json& step) const {
   if (!step.is_object() || !step.contains("SpecialToken")) return "";
-  const std::string piece = step["SpecialToken"].at("id").get<std::string>();
+  std::string piece = step["SpecialToken"].at("id").get<std::string>();
   const json& ids = processor.at("special_tokens").at(piece).at("ids");
   if (ids.size() != 1) Unsupported("post_processor.special_tokens: ids of " + piece, ids, "only one is implemented");
   CheckId("post_processor.special_tokens", piece, ids.at(0));

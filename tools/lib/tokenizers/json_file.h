@@ -18,7 +18,7 @@ namespace smx::tools {
 /// ignored.
 class JsonFile {
  public:
-  using json = nlohmann::json;
+  using json = nlohmann::json;  // NOLINT(readability-identifier-naming): as that library's users write it
 
   JsonFile(const std::string& path, const json& root) : path_(path), root_(root) {}
 
@@ -46,7 +46,7 @@ class JsonFile {
   void AddSpecialTokens(CompiledTokenizer* tokenizer) const;
 
  private:
-  void AddPiece(const std::string& piece, const json& id);
+  void AddPiece(const std::string& piece, const json& value);
   void CheckId(const std::string& what, const std::string& piece, const json& id) const;
   std::string NamedPiece(const json& value) const;
   void AddTemplate(const json& processor, CompiledTokenizer* tokenizer) const;

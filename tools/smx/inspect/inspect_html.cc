@@ -122,7 +122,7 @@ std::string ArenaPicture(const ordered_json& plan, double arena_bytes) {
 
 /// A stage, with the way by which it is computed where there was a choice.
 std::string NameOf(const ordered_json& step) {
-  const std::string name = TextOf(step["name"]);
+  std::string name = TextOf(step["name"]);
   if (!step.contains("choice")) return name;
   return name + " by " + TextOf(step["choice"]["way"]) + ": " + TextOf(step["choice"]["why"]);
 }
