@@ -165,16 +165,15 @@ Result<Model> Model::FromMemory(Span<const uint8_t> file, const LoadOptions& opt
 const ModelInfo& Model::info() const { return data_->info; }
 
 ModelCard Model::card() const {
-  ModelCard card = {"", "", "", "", "", "", "", ""};
   const schema::ModelCard* stored = data_->file.model->card();
+  const auto text = [stored](const flatbuffers::String* (schema::ModelCard::*field)() const) {
+    return stored == nullptr ? "" : TextOrEmpty((stored->*field)());
+  };
+  ModelCard card = {text(&schema::ModelCard::name),         text(&schema::ModelCard::licence),
+                    text(&schema::ModelCard::language),     text(&schema::ModelCard::training_data),
+                    text(&schema::ModelCard::accuracy),     text(&schema::ModelCard::description),
+                    text(&schema::ModelCard::tool_version), ""};
   if (stored == nullptr) return card;
-  card.name = TextOrEmpty(stored->name());
-  card.licence = TextOrEmpty(stored->licence());
-  card.language = TextOrEmpty(stored->language());
-  card.training_data = TextOrEmpty(stored->training_data());
-  card.accuracy = TextOrEmpty(stored->accuracy());
-  card.description = TextOrEmpty(stored->description());
-  card.tool_version = TextOrEmpty(stored->tool_version());
   if (stored->source_sha256() != nullptr) WriteHex(*stored->source_sha256(), card.source_sha256);
   return card;
 }
