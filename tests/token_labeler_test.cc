@@ -160,7 +160,7 @@ TEST_CASE("token labeler: the same bits with two threads, after other texts, and
     for (const WeightsType type : {WeightsType::kF32, WeightsType::kInt8}) {
       const MemoryModel model(WithPadding(padding), type);
       const char* const texts[] = {"ab c!", "", "abb abb c abb", "c", "[PAD] ab [PAD]"};
-      Options two_threads, every_row, by_reference;
+      Options two_threads, every_row;
       two_threads.num_threads = 2;
       every_row.skip_dead_rows = false;
       WithArena<TokenLabeler> reused(*model, two_threads, "test");

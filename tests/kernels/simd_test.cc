@@ -14,7 +14,6 @@
 
 using smx::ConstMatF;
 using smx::KernelTable;
-using smx::Mat;
 using smx::MatF;
 using smx::RowQuantization;
 

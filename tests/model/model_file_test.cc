@@ -13,7 +13,6 @@
 
 using smx::Status;
 using smx::VerifyWeights;
-using smx::tests::Changed;
 using smx::tests::CheckLoads;
 using smx::tests::ContentOf;
 using smx::tests::Holds;

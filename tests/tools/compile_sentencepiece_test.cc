@@ -91,6 +91,7 @@ TEST_CASE("sentencepiece model: one that contradicts itself is refused") {
   CheckBad(SentencePieceBytes(1, kPieces, ProtobufBytes(2, "abc")), "precompiled_charsmap: 3 bytes");
   CheckBad(SentencePieceBytes(1, kPieces, ProtobufBytes(2, std::string("\4\0\0\0abcd", 8))), "precompiled_charsmap");
   CheckBad(SentencePieceBytes(1, kPieces, ProtobufBytes(2, std::string("\3\0\0\0abcd", 8))), "precompiled_charsmap");
+  CheckBad(SentencePieceBytes(1, kPieces, ProtobufBytes(2, std::string("\0\0\0\0abcd", 8))), "its double array has 0;");
 }
 
 TEST_CASE("sentencepiece model: a broken protobuf is refused, whatever it holds") {

@@ -34,7 +34,7 @@ uint64_t Append(const std::vector<T>& values, std::vector<uint8_t>* segment) {
   constexpr size_t kAlignment = schema::kTensorAlignment;
   const size_t offset = (segment->size() + kAlignment - 1) / kAlignment * kAlignment;
   segment->resize(offset + values.size() * sizeof(T));
-  std::memcpy(segment->data() + offset, values.data(), values.size() * sizeof(T));
+  if (!values.empty()) std::memcpy(segment->data() + offset, values.data(), values.size() * sizeof(T));
   return offset;
 }
 

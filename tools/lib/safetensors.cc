@@ -119,7 +119,7 @@ float Bfloat16ToFloat(uint16_t bits) {
 template <typename T>
 Array FromValues(const char* dtype, const std::vector<T>& values, const std::vector<size_t>& shape) {
   Array array = {dtype, shape, std::vector<uint8_t>(values.size() * sizeof(T))};
-  std::memcpy(array.bytes.data(), values.data(), array.bytes.size());
+  if (!values.empty()) std::memcpy(array.bytes.data(), values.data(), array.bytes.size());
   return array;
 }
 
@@ -193,7 +193,7 @@ std::vector<uint8_t> SerializeSafetensors(const ArrayMap& arrays) {
 std::vector<float> ToFloat(const std::string& name, const Array& array) {
   std::vector<float> values(array.NumValues());
   if (array.dtype == "F32") {
-    std::memcpy(values.data(), array.bytes.data(), array.bytes.size());
+    if (!values.empty()) std::memcpy(values.data(), array.bytes.data(), array.bytes.size());
     return values;
   }
   if (array.dtype != "F16" && array.dtype != "BF16") {
@@ -212,7 +212,7 @@ std::vector<int32_t> ToInt32(const std::string& name, const Array& array) {
     throw Error(ExitCode::kBadInput, "array " + name + ": dtype " + array.dtype + ", must be I32");
   }
   std::vector<int32_t> values(array.NumValues());
-  std::memcpy(values.data(), array.bytes.data(), array.bytes.size());
+  if (!values.empty()) std::memcpy(values.data(), array.bytes.data(), array.bytes.size());
   return values;
 }
 

@@ -136,10 +136,10 @@ void AssembleSegmentation(const std::string& path, const std::vector<std::string
 void AddCharsMap(const std::string& place, std::string_view bytes, CompiledReading* reading) {
   uint32_t array_bytes = 0;
   if (bytes.size() >= sizeof(array_bytes)) std::memcpy(&array_bytes, bytes.data(), sizeof(array_bytes));
-  if (bytes.size() <= sizeof(array_bytes) || array_bytes >= bytes.size() - sizeof(array_bytes) ||
+  if (bytes.size() <= sizeof(array_bytes) || array_bytes == 0 || array_bytes >= bytes.size() - sizeof(array_bytes) ||
       array_bytes % sizeof(uint32_t) != 0) {
     throw Error(ExitCode::kBadInput, place + ": " + std::to_string(bytes.size()) + " bytes, its double array has " +
-                                         std::to_string(array_bytes) + "; must be a part of them, of 4 bytes each");
+                                         std::to_string(array_bytes) + "; must be 1 or more of 4 bytes, inside");
   }
   bytes.remove_prefix(sizeof(array_bytes));
   reading->charsmap.resize(array_bytes / sizeof(uint32_t));

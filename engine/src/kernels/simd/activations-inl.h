@@ -17,7 +17,7 @@ HWY_BEFORE_NAMESPACE();
 namespace smx {
 namespace HWY_NAMESPACE {
 
-void AddLayerNorm(MatF x, ConstMatF residual, const float* scale, const float* bias, float epsilon) {
+inline void AddLayerNorm(MatF x, ConstMatF residual, const float* scale, const float* bias, float epsilon) {
   const float n = static_cast<float>(x.cols);
   for (size_t r = 0; r < x.rows; ++r) {
     float* const row = x.Row(r);
@@ -43,7 +43,7 @@ void AddLayerNorm(MatF x, ConstMatF residual, const float* scale, const float* b
   }
 }
 
-void Gelu(MatF x) {
+inline void Gelu(MatF x) {
   for (size_t r = 0; r < x.rows; ++r) {
     float* const row = x.Row(r);
     ForColumns(x.cols, [row](size_t c, size_t count) {
@@ -55,7 +55,7 @@ void Gelu(MatF x) {
   }
 }
 
-void GeluErf(MatF x) {
+inline void GeluErf(MatF x) {
   for (size_t r = 0; r < x.rows; ++r) {
     float* const row = x.Row(r);
     ForColumns(x.cols, [row](size_t c, size_t count) {
@@ -82,7 +82,7 @@ HWY_INLINE float Largest(const float* row, size_t n) {
   return *std::max_element(lanes, lanes + kWidth);
 }
 
-HWY_NOINLINE void SoftmaxRow(float* row, size_t n) {
+inline HWY_NOINLINE void SoftmaxRow(float* row, size_t n) {
   const Vec max = Set(Largest(row, n));
   const Vec sum = Set(Sum(n, [=](size_t c, size_t count) {
     const Vec value = Exp(hn::Sub(Load(row + c, count), max));
@@ -92,7 +92,7 @@ HWY_NOINLINE void SoftmaxRow(float* row, size_t n) {
   ForColumns(n, [=](size_t c, size_t count) { Store(hn::Div(Load(row + c, count), sum), row + c, count); });
 }
 
-void Softmax(MatF x) {
+inline void Softmax(MatF x) {
   for (size_t r = 0; r < x.rows; ++r) SoftmaxRow(x.Row(r), x.cols);
 }
 

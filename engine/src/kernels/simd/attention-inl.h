@@ -32,7 +32,7 @@ HWY_INLINE void TransposeBlock(const float* in, size_t in_stride, float* out, si
   hn::StoreU(hn::InterleaveUpper(d, high02, high13), d, out + 3 * out_stride);
 }
 
-void Transpose(ConstMatF in, MatF out) {
+inline void Transpose(ConstMatF in, MatF out) {
   constexpr size_t kTile = 16;  // values of a cache line, written together
   const size_t whole_rows = in.rows / 4 * 4;
   const size_t whole_cols = in.cols / 4 * 4;
@@ -53,23 +53,21 @@ void Transpose(ConstMatF in, MatF out) {
 /// from c on, the last with `count` columns.
 template <size_t kRows, size_t kVectors>
 HWY_INLINE void ProductColumns(ConstMatF a, ConstMatF b, float scale, size_t c, size_t count, MatF out) {
-  Vec sums[kRows][kVectors];
-  for (auto& row : sums) {
-    for (Vec& sum : row) sum = hn::Zero(kF);
-  }
+  // Unrolled, so that the sums stay in registers.
+  constexpr size_t kSums = kRows * kVectors;
+  Vec sums[kSums];
+  HWY_UNROLL(8) for (size_t i = 0; i < kSums; ++i) sums[i] = hn::Zero(kF);
   for (size_t k = 0; k < b.rows; ++k) {
     const float* const row = b.Row(k) + c;
-    Vec values[kVectors];
-    for (size_t v = 0; v < kVectors; ++v) values[v] = Load(row + v * kWidth, v + 1 == kVectors ? count : kWidth);
-    for (size_t r = 0; r < kRows; ++r) {
-      const Vec factor = Set(a.Row(r)[k]);
-      for (size_t v = 0; v < kVectors; ++v) sums[r][v] = hn::Add(sums[r][v], hn::Mul(factor, values[v]));
+    HWY_UNROLL(8) for (size_t i = 0; i < kSums; ++i) {
+      const size_t v = i % kVectors;
+      const Vec values = Load(row + v * kWidth, v + 1 == kVectors ? count : kWidth);
+      sums[i] = hn::Add(sums[i], hn::Mul(Set(a.Row(i / kVectors)[k]), values));
     }
   }
-  for (size_t r = 0; r < kRows; ++r) {
-    for (size_t v = 0; v < kVectors; ++v) {
-      Store(hn::Mul(sums[r][v], Set(scale)), out.Row(r) + c + v * kWidth, v + 1 == kVectors ? count : kWidth);
-    }
+  HWY_UNROLL(8) for (size_t i = 0; i < kSums; ++i) {
+    const size_t v = i % kVectors;
+    Store(hn::Mul(sums[i], Set(scale)), out.Row(i / kVectors) + c + v * kWidth, v + 1 == kVectors ? count : kWidth);
   }
 }
 
@@ -81,31 +79,41 @@ HWY_NOINLINE void SmallProduct(ConstMatF a, ConstMatF b, float scale, MatF out) 
   if (c < b.cols) ProductColumns<kRows, 1>(a, b, scale, c, b.cols - c, out);
 }
 
-/// As many queries as there are rows of scores.
-template <size_t kRows>
-HWY_INLINE void AttendRows(ConstMatF q, ConstMatF k_transposed, ConstMatF v, const unsigned char* is_real, size_t first,
-                           MatF scores, MatF out) {
-  const size_t n = v.rows;
-  const float scale = 1.0f / std::sqrt(static_cast<float>(q.cols));
-  SmallProduct<kRows>(q.Rows(first, kRows), k_transposed, scale, scores);
-  for (size_t i = 0; i < kRows; ++i) {
-    float* const row = scores.Row(i);
-    for (size_t j = 0; is_real != nullptr && j < n; ++j) {
-      if (is_real[first + i] == 0 || is_real[j] == 0) row[j] = std::numeric_limits<float>::lowest();
-    }
-    SoftmaxRow(row, n);
+/// Unless both tokens are real, the score is the lowest number.
+HWY_INLINE void MaskScores(const unsigned char* is_real, size_t query, float* row, size_t n) {
+  for (size_t j = 0; j < n; ++j) {
+    if (is_real[query] == 0 || is_real[j] == 0) row[j] = std::numeric_limits<float>::lowest();
   }
-  SmallProduct<kRows>(scores.Rows(0, kRows), v, 1.0f, out.Rows(first, kRows));
 }
 
-void AttentionHead(ConstMatF q, ConstMatF k_transposed, ConstMatF v, const unsigned char* is_real, MatF scores,
-                   MatF out) {
-  const ConstMatF keys = {k_transposed.data, k_transposed.rows, v.rows, k_transposed.stride};
+/// What the queries of one head attend to: k transposed [head size, tokens], v [tokens, head size].
+struct Attended {
+  ConstMatF k_transposed;
+  ConstMatF v;
+  const unsigned char* is_real;
+};
+
+/// kRows queries from `first` on, as many as there are rows of scores.
+template <size_t kRows>
+HWY_INLINE void AttendRows(ConstMatF q, size_t first, const Attended& to, MatF scores, MatF out) {
+  const float scale = 1.0f / std::sqrt(static_cast<float>(q.cols));
+  SmallProduct<kRows>(q.Rows(first, kRows), to.k_transposed, scale, scores);
+  for (size_t i = 0; i < kRows; ++i) {
+    float* const row = scores.Row(i);
+    if (to.is_real != nullptr) MaskScores(to.is_real, first + i, row, to.v.rows);
+    SoftmaxRow(row, to.v.rows);
+  }
+  SmallProduct<kRows>(scores.Rows(0, kRows), to.v, 1.0f, out.Rows(first, kRows));
+}
+
+inline void AttentionHead(ConstMatF q, ConstMatF k_transposed, ConstMatF v, const unsigned char* is_real, MatF scores,
+                          MatF out) {
+  const Attended to = {{k_transposed.data, k_transposed.rows, v.rows, k_transposed.stride}, v, is_real};
   size_t i = 0;
   for (; i + kAttentionScoreRows <= q.rows; i += kAttentionScoreRows) {
-    AttendRows<kAttentionScoreRows>(q, keys, v, is_real, i, scores, out);
+    AttendRows<kAttentionScoreRows>(q, i, to, scores, out);
   }
-  for (; i < q.rows; ++i) AttendRows<1>(q, keys, v, is_real, i, scores, out);
+  for (; i < q.rows; ++i) AttendRows<1>(q, i, to, scores, out);
 }
 
 }  // namespace HWY_NAMESPACE

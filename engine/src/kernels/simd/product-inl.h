@@ -59,7 +59,7 @@ HWY_INLINE void QuantizeRow(size_t n, const Value& value, RowQuantization params
   });
 }
 
-void QuantizeRows(ConstMatF in, const float* input_scales, Mat<int8_t> out, RowQuantization* params) {
+inline void QuantizeRows(ConstMatF in, const float* input_scales, Mat<int8_t> out, RowQuantization* params) {
   for (size_t r = 0; r < in.rows; ++r) {
     const float* const row = in.Row(r);
     const auto plain = [row](size_t c, size_t count) { return Load(row + c, count); };
@@ -76,7 +76,7 @@ void QuantizeRows(ConstMatF in, const float* input_scales, Mat<int8_t> out, RowQ
   }
 }
 
-void RouterF32(ConstMatF x, const float* kernel, const float* bias, MatF logits, MatF probs) {
+inline void RouterF32(ConstMatF x, const float* kernel, const float* bias, MatF logits, MatF probs) {
   const ConstMatF weights = DenseMat(kernel, x.cols, logits.cols);
   size_t r = 0;
   for (; r + 4 <= x.rows; r += 4) SmallProduct<4>(x.Rows(r, 4), weights, 1.0f, logits.Rows(r, 4));

@@ -6,6 +6,7 @@
 
 // The instruction sets that pay, of those that Highway knows: its own dispatch, and so its library, is not needed to
 // choose among three.
+// NOLINTBEGIN(readability-identifier-naming): Highway's names
 #define HWY_DISABLED_TARGETS                                                                                           \
   (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_AVX3_ZEN4 | HWY_AVX3_SPR | HWY_NEON | HWY_NEON_BF16 | HWY_SVE | HWY_SVE2 | \
    HWY_SVE_256 | HWY_SVE2_128)
@@ -17,6 +18,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/simd/simd_kernels.cc"
+// NOLINTEND(readability-identifier-naming)
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
