@@ -158,14 +158,14 @@ TEST_CASE("concurrency: sessions come, fail and go while others run, and no answ
   const ModelContent content = ContentOf("sparse_mixer");
   const std::vector<Answer> expected = SerialAnswers(content, WeightsType::kInt8);
   const MemoryModel model(content, WeightsType::kInt8);
-  const size_t arena_bytes = Encoder::ArenaBytes(*model).value();
   std::atomic<size_t> num_creators{kThreads / 2};
   const auto create_and_go = [&](size_t thread) {
     bool good = true;
     for (size_t i = 0; good && i < 4 * Rounds(); ++i) {
-      std::vector<uint8_t> arena(arena_bytes);
-      good = Encoder::Create(*model, {}, {arena.data(), arena_bytes - 1}).status() == Status::kArenaTooSmall;
-      Result<Encoder> encoder = Encoder::Create(*model, OptionsOf(i), arena);
+      const Options options = OptionsOf(i);
+      std::vector<uint8_t> arena(Encoder::ArenaBytes(*model, options).value());
+      good = Encoder::Create(*model, options, {arena.data(), arena.size() - 1}).status() == Status::kArenaTooSmall;
+      Result<Encoder> encoder = Encoder::Create(*model, options, arena);
       good = good && encoder.ok() && Run(&encoder.value(), *model, thread) == expected[thread];
     }
     --num_creators;

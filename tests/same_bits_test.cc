@@ -80,6 +80,30 @@ TEST_CASE("same bits: 1 thread and 2") {
   });
 }
 
+TEST_CASE("same bits: a model large enough that every step is split among threads") {
+  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + NumModels(30); ++seed) {
+    CAPTURE(seed);
+    Random random(seed);
+    smx::tools::ModelConfig config = smx::tests::RandomModelConfig(&random);
+    config.d_model = config.num_heads * static_cast<uint32_t>(random.Between(150, 200) / config.num_heads);
+    config.d_emb = config.has_hidden_mapping ? 160 : config.d_model;
+    config.d_ff = 200;
+    config.max_seq_len = static_cast<uint32_t>(random.Between(250, 300));
+    CAPTURE(smx::tests::Describe(config));
+    const ModelContent content = smx::tests::RandomWeights(config, &random);
+    for (const WeightsType type : {WeightsType::kF32, WeightsType::kInt8}) {
+      const MemoryModel model(content, type);
+      const TokenInput input = RandomInput(*model, &random);
+      const Answer answer = Session(*model).Run(input);
+      for (const size_t num_threads : {2, 3}) {
+        Options options;
+        options.num_threads = num_threads;
+        CHECK(SameBits(Session(*model, options).Run(input), answer));
+      }
+    }
+  }
+}
+
 // Few, as waiting threads spin.
 TEST_CASE("same bits: more threads than cores") {
   ForRandomModels(2, [](const smx::Model& model, Options options, Random* random) {

@@ -329,6 +329,7 @@ Status EncoderState::Run(Span<const int32_t> token_ids, Span<const int32_t> type
   const MatF x = DenseMat(arena_.Get<float>(hidden_), run.rows(), data.config.d_model);
   backend.macs = 0;
   const Status status = RunLayers(run, token_ids, type_ids, x);
+  backend.Rest();
   if (status == Status::kBackendFailure) LogF(options.log, "xnnpack: refused a product that it was created for");
   SMX_TRY(status);
   SMX_TRY(CheckFinite(run, x.Rows(0, wanted)));

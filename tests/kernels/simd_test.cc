@@ -97,6 +97,7 @@ TEST_CASE("simd: every instruction set takes every kernel that it has from itsel
     KernelTable table;
     kernels.overwrite(&table);
     CHECK((table.quantize_rows != reference.quantize_rows));
+    CHECK((table.scale_channels != reference.scale_channels));
     CHECK((table.add_layer_norm != reference.add_layer_norm));
     CHECK((table.gelu != reference.gelu));
     CHECK((table.gelu_erf != reference.gelu_erf));
@@ -147,6 +148,21 @@ TEST_CASE("simd: layer norm has the reference's bits, with a residual and withou
       Matrix out = in, expected = in;
       table.add_layer_norm(out.mat(), added, scale.data(), bias.data(), 1e-12f);
       smx::AddLayerNorm_f32__reference(expected.mat(), added, scale.data(), bias.data(), 1e-12f);
+      CHECK(SameBits(out.values, expected.values));
+    }
+  });
+}
+
+TEST_CASE("simd: channels are scaled to the reference's bits, with a bias and without") {
+  Numbers numbers;
+  ForAll([&](const KernelTable& table, size_t cols, Kind kind) {
+    const Matrix in = numbers.Make(3, cols, 2, kind);
+    const std::vector<float> scales = numbers.Vector(cols), values = numbers.Vector(cols);
+    const float* const both[] = {nullptr, values.data()};
+    for (const float* bias : both) {
+      Matrix out = in, expected = in;
+      table.scale_channels(scales.data(), bias, out.mat());
+      smx::ScaleChannels_f32__reference(scales.data(), bias, expected.mat());
       CHECK(SameBits(out.values, expected.values));
     }
   });

@@ -54,7 +54,9 @@ enum class MixingWay : uint8_t {
 };
 
 struct Options {
-  size_t num_threads = 1;  ///< 1 .. 64; answers do not depend on it.
+  /// 1 .. 64, for one text at a time; answers do not depend on it. Attention takes scratch in the arena for each. For
+  /// many texts an Encoder of its own on each thread is faster.
+  size_t num_threads = 1;
   /// Texts encoded together; more than 1 only for models with batch_routing_group, where texts share a routing group.
   size_t batch_size = 1;
   /// Longest input in tokens; 0 is the model's max_seq_len. Less usually plans a smaller arena. Models with the

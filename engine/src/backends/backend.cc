@@ -1,5 +1,7 @@
 #include "backends/backend.h"
 
+#include <algorithm>
+
 #include "backends/product.h"
 #include "base/fixed_array.h"
 #include "base/log.h"
@@ -12,10 +14,20 @@ namespace smx {
 
 #if SMX_WITH_XNNPACK
 
+size_t Backend::NumParts(size_t size, size_t values) const {
+  // About 10 us of work each, many times what it takes to hand it over; more parts than threads, as some are late.
+  constexpr size_t kValuesPerPart = 16384;
+  constexpr size_t kPartsPerThread = 4;
+  if (num_threads() == 1) return 1;
+  return std::min({size, num_threads() * kPartsPerThread, size * values / kValuesPerPart});
+}
+
 Status Backend::Create(const Options& options, bool has_int8_products, SharedSlot* shared) {
   log = options.log;
   kernels = MakeKernelTable(options.backend != BackendChoice::kReference);
-  if (options.backend == BackendChoice::kReference || !has_int8_products) return Status::kOk;
+  if (options.backend == BackendChoice::kReference) return Status::kOk;
+  SMX_TRY(threads.Create(options.num_threads));
+  if (!has_int8_products) return Status::kOk;
   if (XnnpackExtraBytes() > kExtraInputBytes || XnnpackExtraRows() > kExtraInputRows) {
     return Fail(log, Status::kBackendFailure, "xnnpack: reads further behind its inputs than was planned");
   }
@@ -39,8 +51,7 @@ Status Backend::Create(const Options& options, bool has_int8_products, SharedSlo
   lock = std::unique_lock<std::mutex>(shared->mutex);
   if (shared->content == nullptr) shared->content = MakeUnique<PackedStore>();
   if (shared->content == nullptr) return Status::kOutOfMemory;
-  SMX_TRY(packed.Create(static_cast<PackedStore*>(shared->content.get())));
-  return threads.Create(options.num_threads);
+  return packed.Create(static_cast<PackedStore*>(shared->content.get()));
 }
 
 void Backend::FinishCreation() {
@@ -61,5 +72,11 @@ Status Backend::Create(const Options& options, bool, SharedSlot*) {
 void Backend::FinishCreation() {}
 
 #endif
+
+void Transpose(const Backend& backend, ConstMatF in, MatF out) {
+  backend.SplitRows(in.cols, in.rows, [&](size_t first, size_t count) {
+    backend.kernels.transpose({in.data + first, in.rows, count, in.stride}, out.Rows(first, count));
+  });
+}
 
 }  // namespace smx

@@ -29,6 +29,20 @@ struct Backend {
   /// All products are created; from now on they run.
   void FinishCreation();
 
+  /// Calls body(thread, first, count) for parts of 0 .. size - 1 that together are all of it, on all threads where
+  /// that pays; each of `size` is worth `values` values. `thread` is below num_threads(), and is that of one part at a
+  /// time. What comes out must not depend on the parts.
+  template <typename Body>
+  void Split(size_t size, size_t values, const Body& body) const;
+  /// Calls body(first, count) so for rows of `cols` values.
+  template <typename Body>
+  void SplitRows(size_t rows, size_t cols, const Body& body) const {
+    Split(rows, cols, [&body](size_t, size_t first, size_t count) { body(first, count); });
+  }
+  size_t num_threads() const;
+  /// Threads that look out for work sleep from now on.
+  void Rest() const;
+
   const char* name() const { return use_xnnpack ? "xnnpack" : "reference"; }
 
   KernelTable kernels;
@@ -41,12 +55,53 @@ struct Backend {
   PackedWeights packed;
   std::unique_lock<std::mutex> lock;  // of `shared`
 #endif
+
+ private:
+  /// How many parts pay; 1 when it is better done at once.
+  size_t NumParts(size_t size, size_t values) const;
 };
 
 /// Entries behind int8 rows and their quantization that a library may read; the same in every build, so that an arena
 /// is.
 inline constexpr size_t kExtraInputBytes = 128;
 inline constexpr size_t kExtraInputRows = 16;
+
+#if SMX_WITH_XNNPACK
+
+inline size_t Backend::num_threads() const { return threads.num_threads(); }
+inline void Backend::Rest() const { threads.Rest(); }
+
+template <typename Body>
+void Backend::Split(size_t size, size_t values, const Body& body) const {
+  const size_t parts = NumParts(size, values);
+  if (parts <= 1) return body(0, 0, size);
+  const size_t each = (size + parts - 1) / parts;
+  const auto part_of = [&body, size, each](size_t thread, size_t part) {
+    const size_t first = part * each;
+    if (first < size) body(thread, first, size - first < each ? size - first : each);
+  };
+  threads.Run(
+      parts,
+      [](const void* context, size_t thread, size_t part) {
+        (*static_cast<decltype(part_of)*>(context))(thread, part);
+      },
+      &part_of);
+}
+
+#else
+
+inline size_t Backend::num_threads() const { return 1; }
+inline void Backend::Rest() const {}
+
+template <typename Body>
+void Backend::Split(size_t size, size_t, const Body& body) const {
+  body(0, 0, size);
+}
+
+#endif
+
+/// TransposeFn on all threads, each with columns of `in`.
+void Transpose(const Backend& backend, ConstMatF in, MatF out);
 
 }  // namespace smx
 

@@ -34,13 +34,31 @@ void ProductInputRoom::Release(Plan* plan) const {
   plan->Release(params_);
 }
 
-ProductInput ProductInputRoom::Load(const Backend& backend, const Arena& arena, ConstMatF x) const {
+ProductInput ProductInputRoom::LoadedForm(const Arena& arena, ConstMatF x) const {
   if (type_ == WeightType::kF32) return {x, {}, nullptr};
-  const Mat<int8_t> values = DenseMat(arena.Get<int8_t>(values_), x.rows, x.cols);
-  RowQuantization* params = arena.Get<RowQuantization>(params_);
-  backend.kernels.quantize_rows(x, input_scales_, values, params);
-  RepeatLastRow(params, x.rows);
-  return {x, values, params};
+  return {x, DenseMat<const int8_t>(arena.Get<int8_t>(values_), x.rows, x.cols), arena.Get<RowQuantization>(params_)};
+}
+
+void ProductInputRoom::QuantizeRow(const Backend& backend, const ProductInput& loaded, const Arena& arena,
+                                   size_t row) const {
+  if (type_ == WeightType::kF32) return;
+  const Mat<int8_t> values = DenseMat(arena.Get<int8_t>(values_), loaded.rows(), loaded.f32.cols);
+  backend.kernels.quantize_rows(loaded.f32.Rows(row, 1), input_scales_, values.Rows(row, 1),
+                                arena.Get<RowQuantization>(params_) + row);
+}
+
+void ProductInputRoom::FinishLoad(const Arena& arena, size_t rows) const {
+  if (type_ != WeightType::kF32) RepeatLastRow(arena.Get<RowQuantization>(params_), rows);
+}
+
+ProductInput ProductInputRoom::Load(const Backend& backend, const Arena& arena, ConstMatF x) const {
+  const ProductInput loaded = LoadedForm(arena, x);
+  if (type_ == WeightType::kF32) return loaded;
+  backend.SplitRows(x.rows, x.cols, [&](size_t first, size_t count) {
+    for (size_t r = first; r < first + count; ++r) QuantizeRow(backend, loaded, arena, r);
+  });
+  FinishLoad(arena, x.rows);
+  return loaded;
 }
 
 ProductInput ProductInputRoom::KeepFirst(const Arena& arena, const ProductInput& loaded, size_t rows) const {
@@ -60,8 +78,14 @@ struct Product::Accelerated {
   Status Create(const ProductWeights& weights, size_t max_rows, Backend* backend) {
     return fully_connected.Create(weights, max_rows, backend->packed.ProviderFor(weights), backend->log);
   }
-  Status Run(const ProductInput& in, MatF out, Backend* backend) {
-    return fully_connected.Run(in.qd8, in.params, out, backend->threads.handle());
+  Status Multiply(const ProductInput& in, MatF out, Backend* backend) {
+    // About 50 us of work: what it may cost to wake a thread.
+    constexpr uint64_t kMacsThatPay = 2000000;
+    const bool pays = uint64_t{in.rows()} * in.f32.cols * out.cols >= kMacsThatPay;
+    return fully_connected.Run(in.qd8, in.params, out, pays ? backend->threads.handle() : nullptr);
+  }
+  void FinishRows(const Backend& backend, MatF rows) const {
+    backend.kernels.scale_channels(fully_connected.scales(), fully_connected.bias(), rows);
   }
 };
 
@@ -69,14 +93,17 @@ Status RunXnnpackProductOnce(const ProductWeights& weights, Mat<const int8_t> x,
                              MatF out, const Log& log) {
   XnnpackFullyConnected product;
   SMX_TRY(product.Create(weights, x.rows, /*packed=*/nullptr, log));
-  return product.Run(x, params, out, nullptr);
+  SMX_TRY(product.Run(x, params, out, nullptr));
+  ScaleChannels_f32__reference(product.scales(), product.bias(), out);
+  return Status::kOk;
 }
 
 #else
 
 struct Product::Accelerated {
   Status Create(const ProductWeights&, size_t, Backend*) { return Status::kUnsupported; }
-  Status Run(const ProductInput&, MatF, Backend*) { return Status::kUnsupported; }
+  Status Multiply(const ProductInput&, MatF, Backend*) { return Status::kUnsupported; }
+  void FinishRows(const Backend&, MatF) const {}
 };
 
 Status RunXnnpackProductOnce(const ProductWeights&, Mat<const int8_t>, const RowQuantization*, MatF, const Log&) {
@@ -96,22 +123,36 @@ Status Product::Create(const ProductWeights& weights, size_t max_rows, Backend* 
   return accelerated_->Create(weights, max_rows, backend);
 }
 
-Status Product::Run(const ProductInput& in, MatF out, Backend* backend) {
+Status Product::Multiply(const ProductInput& in, MatF out, Backend* backend) {
   if (accelerated_ == nullptr) {
     RunReferenceProduct(weights_, in, out, backend);
     return Status::kOk;
   }
   backend->macs += uint64_t{in.rows()} * weights_.inputs * weights_.outputs;
-  return accelerated_->Run(in, out, backend);
+  return accelerated_->Multiply(in, out, backend);
+}
+
+void Product::FinishRows(const Backend& backend, MatF rows) const {
+  if (accelerated_ != nullptr) accelerated_->FinishRows(backend, rows);
+}
+
+Status Product::Run(const ProductInput& in, MatF out, Backend* backend) {
+  SMX_TRY(Multiply(in, out, backend));
+  backend->SplitRows(out.rows, out.cols,
+                     [&](size_t first, size_t count) { FinishRows(*backend, out.Rows(first, count)); });
+  return Status::kOk;
 }
 
 void RunReferenceProduct(const ProductWeights& weights, const ProductInput& in, MatF out, Backend* backend) {
   backend->macs += uint64_t{in.rows()} * weights.inputs * weights.outputs;
-  if (weights.type == WeightType::kF32) {
-    backend->kernels.product_f32(in.f32, weights, out);
-  } else {
-    backend->kernels.product_qd8_f32_qc8w(in.qd8, in.params, weights, out);
-  }
+  const KernelTable& kernels = backend->kernels;
+  backend->SplitRows(out.rows, weights.inputs * weights.outputs, [&](size_t first, size_t count) {
+    if (weights.type == WeightType::kF32) {
+      kernels.product_f32(in.f32.Rows(first, count), weights, out.Rows(first, count));
+    } else {
+      kernels.product_qd8_f32_qc8w(in.qd8.Rows(first, count), in.params + first, weights, out.Rows(first, count));
+    }
+  });
 }
 
 }  // namespace smx

@@ -39,15 +39,37 @@ class ProductInputRoom {
   /// Quantizes x [rows, cols], at most what was planned, where the weights are int8.
   ProductInput Load(const Backend& backend, const Arena& arena, ConstMatF x) const;
 
+  /// The same of rows that `make(row)` completes first, [1, cols] at a time: what it wrote is still in the cache.
+  template <typename Make>
+  ProductInput Load(const Backend& backend, const Arena& arena, MatF x, const Make& make) const;
+
   /// The first `rows` >= 1 rows of what Load gave; the others are lost.
   ProductInput KeepFirst(const Arena& arena, const ProductInput& loaded, size_t rows) const;
 
  private:
+  /// x as it will be when QuantizeRow was called for every row and FinishLoad after them.
+  ProductInput LoadedForm(const Arena& arena, ConstMatF x) const;
+  void QuantizeRow(const Backend& backend, const ProductInput& loaded, const Arena& arena, size_t row) const;
+  void FinishLoad(const Arena& arena, size_t rows) const;
+
   WeightType type_ = WeightType::kF32;
   const float* input_scales_ = nullptr;
   BufferId values_;
   BufferId params_;
 };
+
+template <typename Make>
+ProductInput ProductInputRoom::Load(const Backend& backend, const Arena& arena, MatF x, const Make& make) const {
+  const ProductInput loaded = LoadedForm(arena, x);
+  backend.SplitRows(x.rows, x.cols, [&](size_t first, size_t count) {
+    for (size_t r = first; r < first + count; ++r) {
+      make(x.Rows(r, 1));
+      QuantizeRow(backend, loaded, arena, r);
+    }
+  });
+  FinishLoad(arena, x.rows);
+  return loaded;
+}
 
 /// y = x W + b by the best product there is for the weights' type.
 class Product {
@@ -64,6 +86,10 @@ class Product {
 
   /// out [in.rows(), outputs]; dense when the weights are int8. Counts its multiply-adds. No heap call.
   Status Run(const ProductInput& in, MatF out, Backend* backend);
+
+  /// Run in two parts, for a caller who goes through the rows of `out` anyway: FinishRows of each makes them complete.
+  Status Multiply(const ProductInput& in, MatF out, Backend* backend);
+  void FinishRows(const Backend& backend, MatF rows) const;
 
  private:
   struct Accelerated;

@@ -63,10 +63,15 @@ using ProductF32Fn = void (*)(ConstMatF x, const ProductWeights& weights, MatF o
 using ProductQd8Fn = void (*)(Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights,
                               MatF out);
 
+/// x[r, c] = x[r, c] * scales[c] + bias[c], `bias` may be null: the last part of ProductQd8Fn, where a library has done
+/// what comes before.
+using ScaleChannelsFn = void (*)(const float* scales, const float* bias, MatF x);
+
 void QuantizeRows_f32_qd8__reference(ConstMatF in, const float* input_scales, Mat<int8_t> out, RowQuantization* params);
 void Product_f32__reference(ConstMatF x, const ProductWeights& weights, MatF out);
 void Product_qd8_f32_qc8w__reference(Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights,
                                      MatF out);
+void ScaleChannels_f32__reference(const float* scales, const float* bias, MatF x);
 
 }  // namespace smx
 

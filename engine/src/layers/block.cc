@@ -1,6 +1,15 @@
 #include "layers/block.h"
 
 namespace smx {
+namespace {
+
+void AddLayerNorm(const Backend& backend, MatF x, ConstMatF residual, const LayerNormWeights& norm, float epsilon) {
+  backend.SplitRows(x.rows, x.cols, [&](size_t first, size_t count) {
+    backend.kernels.add_layer_norm(x.Rows(first, count), residual.Rows(first, count), norm.scale, norm.bias, epsilon);
+  });
+}
+
+}  // namespace
 
 Status Block::Prepare(const BlockWeights& weights, size_t layer, const PrepareContext& context) {
   weights_ = &weights;
@@ -42,7 +51,6 @@ Status Block::RunFeedForward(const RunContext& run, ConstMatF x, MatF out) {
 
 Status Block::Run(const RunContext& run, const LiveRows& rows, MatF x) {
   const float epsilon = run.config.layer_norm_epsilon;
-  const KernelTable& kernels = run.backend->kernels;
   const MatF mixing_output = DenseMat(run.arena.Get<float>(mixing_output_), rows.mixing, x.cols);
   const MatF ff_output = DenseMat(run.arena.Get<float>(ff_output_), rows.output, x.cols);
   const MatF mixed = x.Rows(0, rows.mixing);
@@ -50,14 +58,12 @@ Status Block::Run(const RunContext& run, const LiveRows& rows, MatF x) {
 
   SMX_TRY(mixing_.Run(run, x.Rows(0, rows.input), mixing_output));
   ObserveRows(run, "mixing_output", layer_, mixing_output);
-  const LayerNormWeights& mixing_norm = weights_->mixing_layer_norm;
-  kernels.add_layer_norm(mixed, mixing_output, mixing_norm.scale, mixing_norm.bias, epsilon);
+  AddLayerNorm(*run.backend, mixed, mixing_output, weights_->mixing_layer_norm, epsilon);
   ObserveRows(run, "mixing_norm", layer_, mixed);
 
   SMX_TRY(RunFeedForward(run, mixed, ff_output));
   ObserveRows(run, "ff_output", layer_, ff_output);
-  const LayerNormWeights& output_norm = weights_->output_layer_norm;
-  kernels.add_layer_norm(out, ff_output, output_norm.scale, output_norm.bias, epsilon);
+  AddLayerNorm(*run.backend, out, ff_output, weights_->output_layer_norm, epsilon);
   ObserveRows(run, "output", layer_, out);
   return Status::kOk;
 }

@@ -38,15 +38,18 @@ Status Embedding::Run(const RunContext& run, Span<const int32_t> token_ids, Span
   const size_t d_emb = run.config.d_emb;
   const bool is_mapped = run.config.has_hidden_mapping;
   const MatF sum = is_mapped ? DenseMat(run.arena.Get<float>(sum_), x.rows, d_emb) : x;
-  for (size_t r = 0; r < sum.rows; ++r) {
-    const size_t type_id = type_ids.empty() ? 0 : static_cast<size_t>(type_ids[r]);
-    const float* position = weights_->position + r % run.seq_len * d_emb;
-    const float* type = weights_->type + type_id * d_emb;
-    for (size_t c = 0; c < d_emb; ++c) sum.Row(r)[c] = position[c] + type[c];
-    AddWord(token_ids[r], d_emb, sum.Row(r));
-  }
   const LayerNormWeights& norm = weights_->layer_norm;
-  run.backend->kernels.add_layer_norm(sum, {}, norm.scale, norm.bias, run.config.layer_norm_epsilon);
+  run.backend->SplitRows(sum.rows, d_emb, [&](size_t first, size_t count) {
+    for (size_t r = first; r < first + count; ++r) {
+      const size_t type_id = type_ids.empty() ? 0 : static_cast<size_t>(type_ids[r]);
+      const float* position = weights_->position + r % run.seq_len * d_emb;
+      const float* type = weights_->type + type_id * d_emb;
+      for (size_t c = 0; c < d_emb; ++c) sum.Row(r)[c] = position[c] + type[c];
+      AddWord(token_ids[r], d_emb, sum.Row(r));
+    }
+    run.backend->kernels.add_layer_norm(sum.Rows(first, count), {}, norm.scale, norm.bias,
+                                        run.config.layer_norm_epsilon);
+  });
   if (is_mapped) SMX_TRY(hidden_mapping_in_.Run(input_.Load(*run.backend, run.arena, sum), x, run.backend));
   run.EndStage(x.rows, run.rows(), is_mapped ? uint64_t{run.rows()} * d_emb * x.cols : 0);
   ObserveRows(run, "embedding_output", -1, x);

@@ -34,12 +34,16 @@ Status FeedForward::Create(const FeedForwardWeights& weights, size_t max_rows, B
 
 Status FeedForward::RunTile(const RunContext& run, const FeedForwardRoom& room, int layer, ConstMatF x, MatF out) {
   const MatF intermediate = DenseMat(run.arena.Get<float>(room.intermediate), x.rows, d_ff_);
-  SMX_TRY(intermediate_.Run(room.x.Load(*run.backend, run.arena, x), intermediate, run.backend));
-  const KernelTable& kernels = run.backend->kernels;
-  (run.config.gelu_erf ? kernels.gelu_erf : kernels.gelu)(intermediate);
+  const Backend& backend = *run.backend;
+  SMX_TRY(intermediate_.Multiply(room.x.Load(backend, run.arena, x), intermediate, run.backend));
+  const GeluFn gelu = run.config.gelu_erf ? backend.kernels.gelu_erf : backend.kernels.gelu;
+  const ProductInput activation = room.activation.Load(backend, run.arena, intermediate, [&](MatF row) {
+    intermediate_.FinishRows(backend, row);
+    gelu(row);
+  });
   const size_t shape[] = {1, intermediate.rows, intermediate.cols};
   if (layer != kNotObserved) Observe(run, "ff_activation", layer, shape, intermediate.data);
-  return output_.Run(room.activation.Load(*run.backend, run.arena, intermediate), out, run.backend);
+  return output_.Run(activation, out, run.backend);
 }
 
 Status FeedForward::Run(const RunContext& run, const FeedForwardRoom& room, int layer, ConstMatF x, MatF out) {

@@ -33,8 +33,9 @@ void MixingAttention::Prepare(const AttentionWeights& weights, const PrepareCont
   value_rows_ = plan->Acquire("value", bytes);
   plan->NextStep();
   x_room_.Release(plan);
-  key_transposed_ = plan->Acquire("key_transposed", Checked(d_head) * Checked(context.max_tokens) * floats);
-  scores_ = plan->Acquire("attention_scores", Checked(kAttentionScoreRows) * Checked(context.max_tokens) * floats);
+  const Checked row_per_thread = Checked(context.options.num_threads) * Checked(context.max_tokens) * floats;
+  key_transposed_ = plan->Acquire("key_transposed", Checked(d_head) * row_per_thread);
+  scores_ = plan->Acquire("attention_scores", Checked(kAttentionScoreRows) * row_per_thread);
   attended_ = plan->Acquire("attended", bytes);
   plan->NextStep();
   for (const BufferId id : {query_rows_, key_rows_, value_rows_, key_transposed_, scores_}) plan->Release(id);
@@ -54,20 +55,26 @@ Status MixingAttention::Create(const PrepareContext& context, Backend* backend) 
   return out_.Create(weights_->out, rows, backend);
 }
 
+/// Heads are shared out among the threads, each of which has its own scratch.
 void MixingAttention::RunHeads(const RunContext& run, size_t text, const Rows& rows) {
+  const Backend& backend = *run.backend;
   const size_t queries = rows.query.rows / run.batch_size;
   const size_t keys = rows.key.rows / run.batch_size;
   const size_t num_heads = run.config.num_heads;
   const size_t d_head = rows.query.cols / num_heads;
-  const MatF key_transposed = DenseMat(run.arena.Get<float>(key_transposed_), d_head, keys);
-  const MatF scores = DenseMat(run.arena.Get<float>(scores_), kAttentionScoreRows, keys);
+  float* const key_transposed = run.arena.Get<float>(key_transposed_);
+  float* const scores = run.arena.Get<float>(scores_);
   const unsigned char* is_real = run.is_real == nullptr ? nullptr : run.is_real + text * run.seq_len;
   const auto head_of = [&](MatF all, size_t h, size_t count) { return Head(all, h, d_head).Rows(text * count, count); };
-  for (size_t h = 0; h < num_heads; ++h) {
-    run.backend->kernels.transpose(head_of(rows.key, h, keys), key_transposed);
-    run.backend->kernels.attention_head(head_of(rows.query, h, queries), key_transposed, head_of(rows.value, h, keys),
-                                        is_real, scores, head_of(rows.attended, h, queries));
-  }
+  backend.Split(num_heads, queries * keys, [&](size_t thread, size_t first, size_t count) {
+    const MatF its_keys = DenseMat(key_transposed + thread * d_head * keys, d_head, keys);
+    const MatF its_scores = DenseMat(scores + thread * kAttentionScoreRows * keys, kAttentionScoreRows, keys);
+    for (size_t h = first; h < first + count; ++h) {
+      backend.kernels.transpose(head_of(rows.key, h, keys), its_keys);
+      backend.kernels.attention_head(head_of(rows.query, h, queries), its_keys, head_of(rows.value, h, keys), is_real,
+                                     its_scores, head_of(rows.attended, h, queries));
+    }
+  });
   run.backend->macs += 2 * uint64_t{queries} * keys * rows.query.cols;
 }
 

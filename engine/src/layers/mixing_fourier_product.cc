@@ -82,7 +82,7 @@ Status MixingFourierProduct::MixSequence(const RunContext& run, ConstMatF x, siz
   const DftScratch scratch = {run.arena.Get<float>(twiddles_), run.arena.Get<uint8_t>(matrix_)};
   const MatF channels = DenseMat(run.arena.Get<float>(channels_), d_model_, n);
   const Halves folded(run.arena.Get<float>(folded_channels_), d_model_, EvenLength(n), n);
-  backend->kernels.transpose(x, channels);
+  Transpose(*backend, x, channels);
   backend->kernels.fold(channels, folded.first, folded.second);
   const ProductInput even = channels_room_.Load(*backend, run.arena, folded.first);
   SMX_TRY(sequence_cosines_.Run(n, even, scratch, cosine_sums, backend));
@@ -109,7 +109,6 @@ Status MixingFourierProduct::MixHidden(const RunContext& run, const TokenSums& s
 }
 
 Status MixingFourierProduct::RunText(const RunContext& run, ConstMatF x, MatF out) {
-  const KernelTable& kernels = run.backend->kernels;
   const size_t n = x.rows;
   const size_t cosine_rows = CosineRows(n, out.rows);
   const size_t sine_rows = SineRows(n, out.rows);
@@ -119,9 +118,9 @@ Status MixingFourierProduct::RunText(const RunContext& run, ConstMatF x, MatF ou
   SMX_TRY(MixSequence(run, x, out.rows, cosine_sums, all_sums.second));
 
   const MatF tokens = DenseMat(run.arena.Get<float>(tokens_), cosine_rows + sine_rows, d_model_);
-  kernels.transpose({cosine_sums.data, d_model_, cosine_rows, cosine_sums.stride}, tokens.Rows(0, cosine_rows));
-  kernels.transpose({all_sums.second.data, d_model_, sine_rows, all_sums.second.stride},
-                    tokens.Rows(cosine_rows, sine_rows));
+  Transpose(*run.backend, {cosine_sums.data, d_model_, cosine_rows, cosine_sums.stride}, tokens.Rows(0, cosine_rows));
+  Transpose(*run.backend, {all_sums.second.data, d_model_, sine_rows, all_sums.second.stride},
+            tokens.Rows(cosine_rows, sine_rows));
   const Halves token_sums(run.arena.Get<float>(token_sums_), tokens.rows, EvenLength(d_model_), d_model_);
   const TokenSums sums = {cosine_rows, sine_rows, token_sums.first, token_sums.second};
   SMX_TRY(MixHidden(run, sums));
@@ -137,7 +136,7 @@ Status MixingFourierProduct::RunText(const RunContext& run, ConstMatF x, MatF ou
     if (is_hartley_) row.odd = sums.sines.Row(frequency);
     if (is_hartley_ && has_sine) row.even_too = sums.cosines.Row(sine_row);
     if (has_sine) row.minus_odd = sums.sines.Row(sine_row);
-    kernels.unfold(row, d_model_, out.Row(r));
+    run.backend->kernels.unfold(row, d_model_, out.Row(r));
   }
   return Status::kOk;
 }

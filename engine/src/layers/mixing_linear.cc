@@ -125,17 +125,16 @@ Status MixingLinear::RunText(const RunContext& run, ConstMatF x, MatF out) {
     const ToeplitzKernels toeplitz = {weights_->input_kernel, weights_->hidden_kernel, kind_ == MixingKind::kCirculant};
     if (by_fft_) return RunToeplitzMixing(x, toeplitz, run.arena.Get<uint8_t>(fft_), out);
   }
-  const KernelTable& kernels = run.backend->kernels;
   SizedInputKernel& input_kernel = KernelFor(x.rows, out.rows);
   const MatF hidden = DenseMat(run.arena.Get<float>(hidden_), x.rows, x.cols);
   const MatF transposed = DenseMat(run.arena.Get<float>(transposed_), x.cols, input_kernel.inputs);
   const MatF mixed = DenseMat(run.arena.Get<float>(mixed_), x.cols, input_kernel.outputs);
 
   SMX_TRY(hidden_kernel_.Run(x_room_.Load(*run.backend, run.arena, x), hidden, run.backend));
-  kernels.transpose(hidden, transposed);
+  Transpose(*run.backend, hidden, transposed);
   const ProductInput input = transposed_room_.Load(*run.backend, run.arena, transposed);
   SMX_TRY(input_kernel.product.Run(input, mixed, run.backend));
-  kernels.transpose({mixed.data, mixed.rows, out.rows, mixed.stride}, out);
+  Transpose(*run.backend, {mixed.data, mixed.rows, out.rows, mixed.stride}, out);
   return Status::kOk;
 }
 

@@ -71,7 +71,10 @@ void Moe::RunRouter(const Pass& pass) {
   const MoeConfig& moe = pass.run.config.moe;
   const KernelTable& kernels = pass.run.backend->kernels;
   const RouterFn router = moe.bfloat16_router ? kernels.router_bf16 : kernels.router_f32;
-  router(pass.x, weights_->router_kernel, weights_->router_bias, pass.logits, pass.probs);
+  pass.run.backend->SplitRows(pass.x.rows, pass.x.cols, [&](size_t first, size_t count) {
+    router(pass.x.Rows(first, count), weights_->router_kernel, weights_->router_bias, pass.logits.Rows(first, count),
+           pass.probs.Rows(first, count));
+  });
   pass.run.backend->macs += uint64_t{pass.x.rows} * pass.x.cols * experts_.size();
 
   const size_t tokens = pass.shape.tokens_per_group;

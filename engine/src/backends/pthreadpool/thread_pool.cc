@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <pthreadpool.h>
 
+#include <atomic>
+
 namespace smx {
 namespace {
 
@@ -27,6 +29,22 @@ bool CanHaveThreads(size_t count) {
   return created == count;
 }
 
+/// The library orders what its threads write before Run returns, which the thread sanitizer cannot see; the counts say
+/// it once more.
+struct Job {
+  ThreadPool::Task task;
+  const void* context;
+  std::atomic<size_t> begun{0};
+  std::atomic<size_t> ended{0};
+};
+
+void RunPart(void* job_address, size_t thread, size_t part) {
+  Job* const job = static_cast<Job*>(job_address);
+  job->begun.fetch_add(1, std::memory_order_acquire);
+  job->task(job->context, thread, part);
+  job->ended.fetch_add(1, std::memory_order_release);
+}
+
 }  // namespace
 
 ThreadPool::~ThreadPool() {
@@ -38,7 +56,22 @@ Status ThreadPool::Create(size_t num_threads) {
   if (num_threads > kMaxThreads) return Status::kInvalidArgument;
   if (!CanHaveThreads(num_threads - 1)) return Status::kOutOfMemory;
   handle_ = pthreadpool_create(num_threads);
-  return handle_ == nullptr ? Status::kOutOfMemory : Status::kOk;
+  if (handle_ == nullptr) return Status::kOutOfMemory;
+  num_threads_ = num_threads;
+  return Status::kOk;
+}
+
+void ThreadPool::Run(size_t parts, Task task, const void* context) const {
+  Job job = {task, context};
+  job.begun.store(0, std::memory_order_release);
+  pthreadpool_parallelize_1d_with_thread(handle_, RunPart, &job, parts, /*flags=*/0);
+  job.ended.load(std::memory_order_acquire);
+}
+
+void ThreadPool::Rest() const {
+  if (handle_ == nullptr) return;
+  const auto nothing = [](void*, size_t) {};
+  pthreadpool_parallelize_1d(handle_, nothing, nullptr, num_threads_, PTHREADPOOL_FLAG_YIELD_WORKERS);
 }
 
 }  // namespace smx

@@ -2,7 +2,6 @@
 #define SMX_BACKENDS_PTHREADPOOL_THREAD_POOL_H_
 
 #include <cstddef>
-#include <utility>
 
 #include "smx/status.h"
 
@@ -22,11 +21,22 @@ class ThreadPool {
   /// @retval kInvalidArgument  more than 64.
   Status Create(size_t num_threads);
 
+  /// Calls task(context, thread, part) for the parts 0 .. parts - 1, on whichever thread below num_threads() is free;
+  /// returns when all are done. No heap call.
+  using Task = void (*)(const void* context, size_t thread, size_t part);
+  void Run(size_t parts, Task task, const void* context) const;
+
+  /// Idle threads, which look out for work for some milliseconds, sleep from now on.
+  void Rest() const;
+
+  size_t num_threads() const { return num_threads_; }
+
   /// As the library takes it; null for one thread.
   pthreadpool* handle() const { return handle_; }
 
  private:
   pthreadpool* handle_ = nullptr;
+  size_t num_threads_ = 1;
 };
 
 }  // namespace smx

@@ -40,21 +40,6 @@ Status CopyDense(const ProductWeights& weights, FixedArray<int8_t>* copy) {
   return Status::kOk;
 }
 
-/// Kernels of the library differ in the order in which they round a sum times the row's scale, times the channel's
-/// scale, plus bias; on ARM with dot products even the one for a single row and the one for several do, so an answer
-/// would depend on how many rows are computed beside it. With ones for the channels' scales and zeros for a bias all of
-/// them have the same bits, on every machine; the two come after, in the reference's order.
-void ScaleChannels(const float* scales, const float* bias, MatF out) {
-  for (size_t r = 0; r < out.rows; ++r) {
-    float* const row = out.Row(r);
-    if (bias == nullptr) {
-      for (size_t n = 0; n < out.cols; ++n) row[n] *= scales[n];
-    } else {
-      for (size_t n = 0; n < out.cols; ++n) row[n] = row[n] * scales[n] + bias[n];
-    }
-  }
-}
-
 }  // namespace
 
 size_t XnnpackExtraBytes() { return XNN_EXTRA_BYTES; }
@@ -109,9 +94,7 @@ Status XnnpackFullyConnected::Run(Mat<const int8_t> x, const RowQuantization* pa
                                                        reinterpret_cast<const xnn_quantization_params*>(params));
   }
   if (status == xnn_status_success) status = xnn_run_operator(operator_, threads);
-  if (status != xnn_status_success) return Status::kBackendFailure;
-  ScaleChannels(scales_, bias_, out);
-  return Status::kOk;
+  return status == xnn_status_success ? Status::kOk : Status::kBackendFailure;
 }
 
 }  // namespace smx

@@ -26,6 +26,11 @@ size_t XnnpackExtraRows();
 Status InitializeXnnpack(const Log& log);
 
 /// One int8 product of XNNPACK: qd8 activations, qc8w weights, f32 out. Belongs to one session.
+///
+/// Kernels of the library differ in the order in which they round a sum times the row's scale, times the channel's
+/// scale, plus bias; on ARM with dot products even the one for a single row and the one for several do, so an answer
+/// would depend on how many rows are computed beside it. With ones for the channels' scales and zeros for a bias all of
+/// them have the same bits, on every machine; the two come after, in the reference's order, see ScaleChannelsFn.
 class XnnpackFullyConnected {
  public:
   XnnpackFullyConnected() = default;
@@ -37,8 +42,11 @@ class XnnpackFullyConnected {
   Status Create(const ProductWeights& weights, size_t max_rows, xnn_weights_cache_provider* packed, const Log& log);
 
   /// x is dense, [rows, inputs] with the slack above behind it; `params` as RepeatLastRow leaves them; out dense,
-  /// [rows, outputs]. No heap call.
+  /// [rows, outputs], to be scaled by scales() and bias(). No heap call.
   Status Run(Mat<const int8_t> x, const RowQuantization* params, MatF out, pthreadpool* threads);
+
+  const float* scales() const { return scales_; }  ///< [outputs]
+  const float* bias() const { return bias_; }      ///< [outputs], or null
 
  private:
   Status KeepScales(const ProductWeights& weights);

@@ -110,4 +110,11 @@ void Product_qd8_f32_qc8w__reference(Mat<const int8_t> x, const RowQuantization*
   }
 }
 
+void ScaleChannels_f32__reference(const float* scales, const float* bias, MatF x) {
+  for (size_t r = 0; r < x.rows; ++r) {
+    float* const row = x.Row(r);
+    for (size_t c = 0; c < x.cols; ++c) row[c] = row[c] * scales[c] + (bias == nullptr ? 0.0f : bias[c]);
+  }
+}
+
 }  // namespace smx

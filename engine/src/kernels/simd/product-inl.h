@@ -76,6 +76,16 @@ inline void QuantizeRows(ConstMatF in, const float* input_scales, Mat<int8_t> ou
   }
 }
 
+inline void ScaleChannels(const float* scales, const float* bias, MatF x) {
+  for (size_t r = 0; r < x.rows; ++r) {
+    float* const row = x.Row(r);
+    ForColumns(x.cols, [=](size_t c, size_t count) {
+      const Vec added = bias == nullptr ? hn::Zero(kF) : Load(bias + c, count);
+      Store(hn::Add(hn::Mul(Load(row + c, count), Load(scales + c, count)), added), row + c, count);
+    });
+  }
+}
+
 inline void RouterF32(ConstMatF x, const float* kernel, const float* bias, MatF logits, MatF probs) {
   const ConstMatF weights = DenseMat(kernel, x.cols, logits.cols);
   size_t r = 0;

@@ -32,6 +32,7 @@ namespace HWY_NAMESPACE {
 
 void Overwrite(KernelTable* table) {
   table->quantize_rows = QuantizeRows;
+  table->scale_channels = ScaleChannels;
   table->add_layer_norm = AddLayerNorm;
   table->gelu = Gelu;
   table->gelu_erf = GeluErf;
