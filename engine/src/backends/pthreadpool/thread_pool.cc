@@ -4,6 +4,9 @@
 #include <pthreadpool.h>
 
 #include <atomic>
+#include <utility>
+
+#include "base/fixed_array.h"
 
 namespace smx {
 namespace {
@@ -29,23 +32,26 @@ bool CanHaveThreads(size_t count) {
   return created == count;
 }
 
-/// The library orders what its threads write before Run returns, which the thread sanitizer cannot see; the counts say
-/// it once more.
-struct Job {
-  ThreadPool::Task task;
-  const void* context;
-  std::atomic<size_t> begun{0};
-  std::atomic<size_t> ended{0};
+}  // namespace
+
+/// What the threads do now. The library orders what they write before Run returns; the thread sanitizer, which cannot
+/// see that, learns it from the two counts.
+struct ThreadPool::Job {
+  Task task = nullptr;
+  const void* context = nullptr;
+  bool is_awake = false;
+  std::atomic<size_t> num_begun{0};
+  std::atomic<size_t> num_ended{0};
+
+  static void RunPart(void* address, size_t thread, size_t part) {
+    Job* const job = static_cast<Job*>(address);
+    job->num_begun.fetch_add(1, std::memory_order_acquire);
+    job->task(job->context, thread, part);
+    job->num_ended.fetch_add(1, std::memory_order_release);
+  }
 };
 
-void RunPart(void* job_address, size_t thread, size_t part) {
-  Job* const job = static_cast<Job*>(job_address);
-  job->begun.fetch_add(1, std::memory_order_acquire);
-  job->task(job->context, thread, part);
-  job->ended.fetch_add(1, std::memory_order_release);
-}
-
-}  // namespace
+ThreadPool::ThreadPool() = default;
 
 ThreadPool::~ThreadPool() {
   if (handle_ != nullptr) pthreadpool_destroy(handle_);
@@ -55,6 +61,8 @@ Status ThreadPool::Create(size_t num_threads) {
   if (num_threads <= 1) return Status::kOk;
   if (num_threads > kMaxThreads) return Status::kInvalidArgument;
   if (!CanHaveThreads(num_threads - 1)) return Status::kOutOfMemory;
+  job_ = MakeUnique<Job>();
+  if (job_ == nullptr) return Status::kOutOfMemory;
   handle_ = pthreadpool_create(num_threads);
   if (handle_ == nullptr) return Status::kOutOfMemory;
   num_threads_ = num_threads;
@@ -62,14 +70,21 @@ Status ThreadPool::Create(size_t num_threads) {
 }
 
 void ThreadPool::Run(size_t parts, Task task, const void* context) const {
-  Job job = {task, context};
-  job.begun.store(0, std::memory_order_release);
-  pthreadpool_parallelize_1d_with_thread(handle_, RunPart, &job, parts, /*flags=*/0);
-  job.ended.load(std::memory_order_acquire);
+  job_->task = task;
+  job_->context = context;
+  job_->is_awake = true;
+  job_->num_begun.store(0, std::memory_order_release);
+  pthreadpool_parallelize_1d_with_thread(handle_, Job::RunPart, job_.get(), parts, /*flags=*/0);
+  job_->num_ended.load(std::memory_order_acquire);
+}
+
+pthreadpool* ThreadPool::handle() const {
+  if (handle_ != nullptr) job_->is_awake = true;
+  return handle_;
 }
 
 void ThreadPool::Rest() const {
-  if (handle_ == nullptr) return;
+  if (handle_ == nullptr || !std::exchange(job_->is_awake, false)) return;
   const auto nothing = [](void*, size_t) {};
   pthreadpool_parallelize_1d(handle_, nothing, nullptr, num_threads_, PTHREADPOOL_FLAG_YIELD_WORKERS);
 }

@@ -2,6 +2,7 @@
 #define SMX_BACKENDS_PTHREADPOOL_THREAD_POOL_H_
 
 #include <cstddef>
+#include <memory>
 
 #include "smx/status.h"
 
@@ -12,7 +13,7 @@ namespace smx {
 /// Worker threads of one session. With one thread there is no pool: the caller's thread does the work.
 class ThreadPool {
  public:
-  ThreadPool() = default;
+  ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
   ~ThreadPool();
@@ -26,15 +27,18 @@ class ThreadPool {
   using Task = void (*)(const void* context, size_t thread, size_t part);
   void Run(size_t parts, Task task, const void* context) const;
 
-  /// Idle threads, which look out for work for some milliseconds, sleep from now on.
+  /// Threads that have worked look out for more for some milliseconds; from now on they sleep.
   void Rest() const;
 
   size_t num_threads() const { return num_threads_; }
 
-  /// As the library takes it; null for one thread.
-  pthreadpool* handle() const { return handle_; }
+  /// For a library's work; null for one thread.
+  pthreadpool* handle() const;
 
  private:
+  struct Job;
+
+  std::unique_ptr<Job> job_;
   pthreadpool* handle_ = nullptr;
   size_t num_threads_ = 1;
 };
