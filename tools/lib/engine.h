@@ -81,12 +81,16 @@ class AlignedBytes {
   size_t size_;
 };
 
+/// What becomes of the engine's notes, such as that a library is not used: one of several objects of a model says it.
+enum class EngineNotes { kPrinted, kDropped };
+
 /// An Encoder, Classifier or the like with the arena that it needs; both live as long as this object.
 template <typename T>
 class WithArena {
  public:
-  /// Prints notes of the engine to stderr.
-  WithArena(const Model& model, Options options, const std::string& what) : what_(what) {
+  /// Notes go to stderr.
+  WithArena(const Model& model, Options options, const std::string& what, EngineNotes notes = EngineNotes::kPrinted)
+      : what_(what) {
     options.log = errors_->log();
     const Result<size_t> bytes = T::ArenaBytes(model, options);
     errors_->Check(bytes.status(), what);
@@ -94,7 +98,9 @@ class WithArena {
     Result<T> created = T::Create(model, options, Span<uint8_t>(arena_->data(), arena_->size()));
     errors_->Check(created.status(), what);
     object_ = std::make_unique<T>(std::move(created.value()));
-    for (const std::string& note : errors_->TakeNotes()) std::fprintf(stderr, "%s: %s\n", what.c_str(), note.c_str());
+    for (const std::string& note : errors_->TakeNotes()) {
+      if (notes == EngineNotes::kPrinted) std::fprintf(stderr, "%s: %s\n", what.c_str(), note.c_str());
+    }
   }
 
   T& operator*() { return *object_; }

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <memory>
 #include <numeric>
 
 #include "engine.h"
+#include "ordered_work.h"
 #include "smx/classifier.h"
 
 namespace smx::tools {
@@ -30,31 +32,70 @@ double MacroF1(const std::vector<std::vector<size_t>>& confusion) {
 
 using UseFn = std::function<void(size_t, const Prediction&, const std::vector<float>&)>;
 
-/// Runs every text through one Classifier and hands each prediction to `use`, with all probabilities.
+/// A text on its way through a thread.
+struct Run {
+  size_t index;
+  Prediction prediction = {};
+  std::vector<float> probabilities = {};
+  int64_t microseconds = 0;
+};
+
+/// One Classifier for each thread, made when it is wanted; the first at once, with a word about what is wrong.
+class Classifiers {
+ public:
+  Classifiers(const Model& model, const std::string& name, size_t num_threads)
+      : model_(model), name_(name), classifiers_(num_threads) {
+    classifiers_[0] = std::make_unique<WithArena<Classifier>>(model, Options(), name);
+  }
+
+  void Classify(size_t thread, const LabelledText& text, const EvaluateOptions& options, Run* run) {
+    std::unique_ptr<WithArena<Classifier>>& own = classifiers_[thread];
+    if (!own) own = std::make_unique<WithArena<Classifier>>(model_, Options(), name_, EngineNotes::kDropped);
+    const std::string_view pair = options.has_pairs ? std::string_view{text.text_pair} : std::string_view();
+    TextOptions text_options;
+    text_options.windows = options.windows;
+    run->probabilities.resize(model_.info().num_classes);
+    const int64_t start = NowMicroseconds();
+    const Status status =
+        (*own)->Classify(text.text, pair, text_options, Span<float>(run->probabilities), &run->prediction);
+    run->microseconds = NowMicroseconds() - start;
+    own->Check(status);
+  }
+
+ private:
+  const Model& model_;
+  const std::string& name_;
+  std::vector<std::unique_ptr<WithArena<Classifier>>> classifiers_;
+};
+
+/// Classifies every text and hands each prediction to `use`, in order, with all probabilities.
 RunCounts ClassifyAll(const Model& model, const std::string& model_name, const std::vector<LabelledText>& texts,
                       const EvaluateOptions& options, const UseFn& use) {
-  Options engine_options;
-  engine_options.num_threads = options.num_threads;
-  WithArena<Classifier> classifier(model, engine_options, model_name);
-  std::vector<float> probabilities(model.info().num_classes);
-  TextOptions text_options;
-  text_options.windows = options.windows;
   RunCounts counts;
+  counts.num_threads = std::min(options.num_threads, texts.size());
+  Classifiers classifiers(model, model_name, counts.num_threads);
+  OrderedWork<Run> work(counts.num_threads, [&](size_t thread, Run* run) {
+    classifiers.Classify(thread, texts[run->index], options, run);
+  });
+  const int64_t start = NowMicroseconds();
   int64_t microseconds = 0;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    const std::string_view pair = options.has_pairs ? std::string_view{texts[i].text_pair} : std::string_view();
-    Prediction prediction;
-    const int64_t start = NowMicroseconds();
-    const Status status = classifier->Classify(texts[i].text, pair, text_options,
-                                               {probabilities.data(), probabilities.size()}, &prediction);
-    microseconds += NowMicroseconds() - start;
-    classifier.Check(status);
-    counts.truncated += prediction.truncated;
-    counts.windows += prediction.num_windows;
-    use(i, prediction, probabilities);
-    if (options.progress) options.progress(i + 1, texts.size());
+  for (size_t given = 0, taken = 0; taken < texts.size();) {
+    if (given < texts.size() && !work.IsFull()) {
+      work.Give({given++}, sizeof(Run) + model.info().num_classes * sizeof(float));
+      continue;
+    }
+    Run run = {};
+    work.Take(&run);
+    microseconds += run.microseconds;
+    counts.truncated += run.prediction.truncated;
+    counts.windows += run.prediction.num_windows;
+    use(run.index, run.prediction, run.probabilities);
+    ++taken;
+    if (options.progress) options.progress(taken, texts.size());
   }
-  counts.milliseconds_per_text = static_cast<double>(microseconds) / 1000.0 / static_cast<double>(texts.size());
+  const double count = static_cast<double>(texts.size());
+  counts.milliseconds_per_text = static_cast<double>(microseconds) / 1e3 / count;
+  counts.texts_per_second = 1e6 * count / static_cast<double>(std::max<int64_t>(1, NowMicroseconds() - start));
   return counts;
 }
 

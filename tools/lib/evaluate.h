@@ -15,7 +15,9 @@ namespace smx::tools {
 
 /// What it took to run some texts.
 struct RunCounts {
-  double milliseconds_per_text = 0;  // tokenizer, encoder and softmax; wall time
+  double milliseconds_per_text = 0;  // tokenizer, encoder and softmax; wall time on the text's thread, in the mean
+  double texts_per_second = 0;       // of all threads
+  size_t num_threads = 0;            // that took texts
   size_t truncated = 0;              // texts longer than the model reads
   size_t windows = 0;                // of all texts
 };
@@ -32,14 +34,14 @@ struct Evaluation : RunCounts {
 };
 
 struct EvaluateOptions {
-  size_t num_threads = 1;
+  size_t num_threads = 1;  // each with texts of its own
   float threshold = 0.5f;  // of a probability, where a text may have several labels
   WindowOptions windows = {};
   bool has_pairs = false;                             // texts come with a text_pair
   std::function<void(size_t, size_t)> progress = {};  // (done, count) after each text; may be empty
 };
 
-/// Classifies every text with one Classifier; the names are for messages.
+/// Classifies every text, each thread with a Classifier of its own; the names are for messages.
 /// Error(kBadInput) for a label that the model does not have, Error(kUnsupported) for a model that cannot classify.
 Evaluation Evaluate(const Model& model, const std::string& model_name, const std::vector<LabelledText>& texts,
                     const std::string& texts_name, const EvaluateOptions& options);

@@ -1,5 +1,7 @@
 #include "program.h"
 
+#include <algorithm>
+#include <cstdarg>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -92,20 +94,6 @@ int RunProgram(CLI::App* app, int argc, char** argv) {
   return code;
 }
 
-ProgressBar::ProgressBar(const std::string& what) : what_(what), is_shown_(isatty(STDERR_FILENO) != 0) {}
-
-ProgressBar::~ProgressBar() {
-  if (is_shown_) std::fprintf(stderr, "\r\033[K");
-}
-
-void ProgressBar::Update(size_t done, size_t total) {
-  const size_t percent = total == 0 ? 100 : done * 100 / total;
-  if (!is_shown_ || percent == percent_) return;
-  percent_ = percent;
-  const std::string bar(percent / 4, '#');
-  std::fprintf(stderr, "\r%s [%-25s] %3zu %% of %zu\033[K", what_.c_str(), bar.c_str(), percent, total);
-}
-
 CLI::Validator CountFlag(long long least, long long most) {
   const std::string rule = std::to_string(least) + ".." + std::to_string(most);
   const auto check = [least, most, rule](const std::string& text) -> std::string {
@@ -126,6 +114,19 @@ CLI::Validator ProbabilityFlag() {
     return "is " + text + ", must be a number 0..1";
   };
   return CLI::Validator(check, "0..1");
+}
+
+void AppendF(std::string* text, const char* format, ...) {
+  va_list arguments, again;
+  va_start(arguments, format);
+  va_copy(again, arguments);
+  const auto size = static_cast<size_t>(std::max(0, std::vsnprintf(nullptr, 0, format, arguments)));
+  va_end(arguments);
+  const size_t end = text->size();
+  text->resize(end + size + 1);  // one more, for the NUL that C puts there
+  std::vsnprintf(&(*text)[end], size + 1, format, again);
+  va_end(again);
+  text->pop_back();
 }
 
 std::string BytesText(unsigned long long bytes) {

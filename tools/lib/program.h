@@ -18,22 +18,12 @@ void EndWithoutMemory(const char* name);
 /// and the documented exit code. What was printed on stdout is flushed and checked: a full disk is an error too.
 int RunProgram(CLI::App* app, int argc, char** argv);
 
-/// A progress bar on stderr when that is a terminal, else nothing. `done` of `total`; gone at the end.
-class ProgressBar {
- public:
-  explicit ProgressBar(const std::string& what);
-  ~ProgressBar();
-  void Update(size_t done, size_t total);
-
- private:
-  const std::string what_;
-  const bool is_shown_;
-  size_t percent_ = SIZE_MAX;
-};
-
 /// For flags: a whole number from `least` to `most`, or a number 0..1 (NaN is none), with a message that says so.
 CLI::Validator CountFlag(long long least, long long most);
 CLI::Validator ProbabilityFlag();
+
+/// What printf would print, behind `text`.
+void AppendF(std::string* text, const char* format, ...) __attribute__((format(printf, 2, 3)));
 
 /// "1.23 MB" and the like, powers of 1000.
 std::string BytesText(unsigned long long bytes);

@@ -5,6 +5,7 @@
 
 #include "engine.h"
 #include "program.h"
+#include "progress.h"
 #include "smx/embedder.h"
 
 namespace smx::tools {

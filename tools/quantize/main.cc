@@ -13,8 +13,10 @@
 #include "formats/model_source.h"
 #include "model_config.h"
 #include "model_writer.h"
+#include "ordered_work.h"
 #include "output_file.h"
 #include "program.h"
+#include "progress.h"
 #include "version.h"
 
 namespace smx::tools {
@@ -85,6 +87,7 @@ double AccuracyOf(const std::vector<uint8_t>& file, const char* name, const std:
   errors.Check(model.status(), name);
   ProgressBar progress(std::string("evaluate ") + name);
   EvaluateOptions options;
+  options.num_threads = NumProcessors();
   options.has_pairs = !flags.columns.text_pair.empty();
   options.progress = [&](size_t done, size_t total) { progress.Update(done, total); };
   if (model->info().task == Task::kRegression)

@@ -11,6 +11,7 @@
 #include "engine.h"
 #include "output_file.h"
 #include "program.h"
+#include "progress.h"
 
 namespace smx::tools {
 namespace {

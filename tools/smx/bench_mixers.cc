@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "model_writer.h"
 #include "program.h"
+#include "progress.h"
 #include "safetensors.h"
 #include "smx/platform.h"
 

@@ -1,15 +1,13 @@
 #include <algorithm>
-#include <cstdio>
-#include <iostream>
 #include <memory>
 #include <optional>
 
 #include <nlohmann/json.hpp>
 
+#include "answer_texts.h"
 #include "commands.h"
 #include "engine.h"
 #include "program.h"
-#include "text_source.h"
 #include "utf8.h"
 #include "window_flags.h"
 
@@ -24,7 +22,7 @@ struct ClassifyFlags {
   WindowFlags windows;
   std::optional<size_t> top;
   std::optional<float> threshold;
-  size_t threads = 1;
+  std::optional<size_t> threads;
   bool plain_text = false;
   bool json = false;
 };
@@ -53,36 +51,36 @@ class Classify {
         model_(LoadModel(flags.model)),
         labels_(model_.info().task == Task::kRegression ? std::vector<std::string>{"value"} : LabelNames(model_)),
         top_(flags.top.value_or(IsMultiLabel() ? labels_.size() : 1)),
-        threshold_(flags.threshold.value_or(IsMultiLabel() ? 0.5f : 0.0f)),
-        classifier_(model_, EngineOptions(flags), flags.model),
-        probabilities_(labels_.size()) {
+        threshold_(flags.threshold.value_or(IsMultiLabel() ? 0.5f : 0.0f)) {
     options_.tokenize.parse_special_tokens = !flags.plain_text;
     options_.windows = flags.windows.options();
   }
 
-  void Print(const InputText& input) {
-    Prediction prediction;
-    const std::string_view pair = input.has_pair ? std::string_view{input.text_pair} : std::string_view();
-    classifier_.Check(
-        classifier_->Classify(input.text, pair, options_, {probabilities_.data(), probabilities_.size()}, &prediction));
-    SayHowRead(input,
-               {prediction.num_tokens, prediction.num_tokens_whole, prediction.num_windows, prediction.num_tokens});
-    std::vector<Ranked> ranked = Rank(probabilities_, prediction.class_index, top_);
-    const bool abstained = IsBelowThreshold(ranked[0]);
-    while (IsMultiLabel() && !ranked.empty() && IsBelowThreshold(ranked.back())) ranked.pop_back();
-    if (ranked.empty() && !flags_.json) ranked = {{prediction.class_index, prediction.probability}};
-    if (flags_.json) {
-      PrintJson(input, prediction, ranked, abstained);
-    } else {
-      PrintLine(input, ranked);
-    }
+  TextAnswerer MakeAnswerer(const Options& options, EngineNotes notes) const {
+    const auto session =
+        std::make_shared<Session>(Session{{model_, options, flags_.model, notes}, std::vector<float>(labels_.size())});
+    return [this, session](const InputText& input, TextOutput* output) { Answer(input, session.get(), output); };
   }
 
  private:
-  static Options EngineOptions(const ClassifyFlags& flags) {
-    Options options;
-    options.num_threads = flags.threads;
-    return options;
+  struct Session {
+    WithArena<Classifier> classifier;
+    std::vector<float> probabilities;
+  };
+
+  void Answer(const InputText& input, Session* session, TextOutput* output) const {
+    Prediction prediction;
+    const std::string_view pair = input.has_pair ? std::string_view{input.text_pair} : std::string_view();
+    session->classifier.Check(
+        session->classifier->Classify(input.text, pair, options_, Span<float>(session->probabilities), &prediction));
+    SayHowRead(input,
+               {prediction.num_tokens, prediction.num_tokens_whole, prediction.num_windows, prediction.num_tokens},
+               &output->words);
+    std::vector<Ranked> ranked = Rank(session->probabilities, prediction.class_index, top_);
+    const bool abstained = IsBelowThreshold(ranked[0]);
+    while (IsMultiLabel() && !ranked.empty() && IsBelowThreshold(ranked.back())) ranked.pop_back();
+    if (ranked.empty() && !flags_.json) ranked = {{prediction.class_index, prediction.probability}};
+    output->answer += flags_.json ? JsonLine(input, prediction, ranked, abstained) : Line(input, ranked);
   }
 
   bool IsMultiLabel() const { return model_.info().task == Task::kMultiLabel; }
@@ -91,18 +89,17 @@ class Classify {
     return model_.info().task != Task::kRegression && item.probability < threshold_;
   }
 
-  void PrintLine(const InputText& input, const std::vector<Ranked>& ranked) const {
+  std::string Line(const InputText& input, const std::vector<Ranked>& ranked) const {
+    std::string line;
     for (const Ranked& item : ranked) {
-      std::printf("%s\t%.4f\t", IsBelowThreshold(item) ? "-" : Printable(labels_[item.class_index]).c_str(),
-                  static_cast<double>(item.probability));
+      AppendF(&line, "%s\t%.4f\t", IsBelowThreshold(item) ? "-" : Printable(labels_[item.class_index]).c_str(),
+              static_cast<double>(item.probability));
     }
-    const std::string text = Printable(input.text);
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    std::putchar('\n');
+    return line + Printable(input.text) + '\n';
   }
 
-  void PrintJson(const InputText& input, const Prediction& prediction, const std::vector<Ranked>& ranked,
-                 bool abstained) const {
+  std::string JsonLine(const InputText& input, const Prediction& prediction, const std::vector<Ranked>& ranked,
+                       bool abstained) const {
     ordered_json line = {{"text", ReplaceInvalidUtf8(input.text)}};
     if (input.has_pair) line["text_pair"] = input.text_pair;
     line["labels"] = ordered_json::array();
@@ -113,7 +110,7 @@ class Classify {
     line["truncated"] = prediction.truncated;
     line["windows"] = prediction.num_windows;
     line["abstained"] = abstained;
-    std::printf("%s\n", line.dump().c_str());
+    return line.dump() + '\n';
   }
 
   const ClassifyFlags& flags_;
@@ -121,9 +118,7 @@ class Classify {
   const std::vector<std::string> labels_;
   const size_t top_;
   const float threshold_;
-  WithArena<Classifier> classifier_;
   TextOptions options_;
-  std::vector<float> probabilities_;
 };
 
 }  // namespace
@@ -143,7 +138,7 @@ void AddClassify(CLI::App* app) {
                    "Label - below this probability, see smx evaluate --precision; a multi-label model gives the labels "
                    "that reach it, 0.5 unless given")
       ->check(ProbabilityFlag());
-  command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
+  AddThreadsFlag(command, &flags->threads);
   command->add_flag("--plain-text", flags->plain_text, "Special tokens typed in a text, such as [MASK], are text");
   command->add_flag("--json", flags->json, "One JSON object per text");
   command->footer(
@@ -152,10 +147,12 @@ void AddClassify(CLI::App* app) {
       "Examples:\n"
       "  smx classify model.smx \"Where is my new card?\" \"I forgot my PIN\"\n"
       "  smx classify model.smx --input texts.txt --top 3 --threshold 0.5\n"
+      "  smx classify model.smx --input texts.txt --threads 1 > answers.txt\n"
       "  printf '{\"text\": \"two\\\\nlines\"}\\n' | smx classify model.smx --input - --jsonl --json");
   command->callback([flags] {
-    Classify classify(*flags);
-    flags->texts.ForEach([&](const InputText& input) { classify.Print(input); });
+    const Classify classify(*flags);
+    AnswerTexts(flags->texts, {"classify", flags->threads},
+                [&](const Options& options, EngineNotes notes) { return classify.MakeAnswerer(options, notes); });
   });
 }
 

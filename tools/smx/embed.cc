@@ -1,13 +1,13 @@
-#include <cstdio>
 #include <memory>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
+#include "answer_texts.h"
 #include "commands.h"
 #include "engine.h"
 #include "program.h"
 #include "smx/embedder.h"
-#include "text_source.h"
 #include "utf8.h"
 #include "window_flags.h"
 
@@ -21,7 +21,7 @@ struct EmbedFlags {
   TextSource texts;
   WindowFlags windows;
   std::string pooling = "mean";
-  size_t threads = 1;
+  std::optional<size_t> threads;
   bool normalize = false;
   bool plain_text = false;
   bool json = false;
@@ -29,59 +29,55 @@ struct EmbedFlags {
 
 class Embed {
  public:
-  explicit Embed(const EmbedFlags& flags)
-      : flags_(flags),
-        model_(LoadModel(flags.model)),
-        embedder_(model_, EngineOptions(flags), flags.model),
-        embedding_(model_.info().d_model) {
+  explicit Embed(const EmbedFlags& flags) : flags_(flags), model_(LoadModel(flags.model)) {
     options_.pooling = flags.pooling == "cls" ? Pooling::kCls : Pooling::kMean;
     options_.normalize = flags.normalize;
     options_.text.tokenize.parse_special_tokens = !flags.plain_text;
     options_.text.windows = flags.windows.options();
   }
 
-  void Print(const InputText& input) {
-    TokenizeResult tokens = {};
-    const std::string_view pair = input.has_pair ? std::string_view{input.text_pair} : std::string_view();
-    embedder_.Check(embedder_->Embed(input.text, pair, options_, {embedding_.data(), embedding_.size()}, &tokens));
-    SayHowRead(input, tokens);
-    if (flags_.json) {
-      PrintJson(input, tokens);
-    } else {
-      PrintLine();
-    }
+  TextAnswerer MakeAnswerer(const Options& options, EngineNotes notes) const {
+    const auto session = std::make_shared<Session>(
+        Session{{model_, options, flags_.model, notes}, std::vector<float>(model_.info().d_model)});
+    return [this, session](const InputText& input, TextOutput* output) { Answer(input, session.get(), output); };
   }
 
  private:
-  static Options EngineOptions(const EmbedFlags& flags) {
-    Options options;
-    options.num_threads = flags.threads;
-    return options;
+  struct Session {
+    WithArena<Embedder> embedder;
+    std::vector<float> embedding;
+  };
+
+  void Answer(const InputText& input, Session* session, TextOutput* output) const {
+    TokenizeResult tokens = {};
+    const std::string_view pair = input.has_pair ? std::string_view{input.text_pair} : std::string_view();
+    session->embedder.Check(
+        session->embedder->Embed(input.text, pair, options_, Span<float>(session->embedding), &tokens));
+    SayHowRead(input, tokens, &output->words);
+    output->answer += flags_.json ? JsonLine(input, session->embedding, tokens) : Line(session->embedding);
   }
 
   /// With as many digits as it takes to read the same numbers again.
-  void PrintLine() const {
-    for (size_t i = 0; i < embedding_.size(); ++i) {
-      std::printf("%s%.9g", i == 0 ? "" : " ", static_cast<double>(embedding_[i]));
-    }
-    std::putchar('\n');
+  static std::string Line(const std::vector<float>& embedding) {
+    std::string line;
+    for (const float value : embedding) AppendF(&line, "%s%.9g", line.empty() ? "" : " ", static_cast<double>(value));
+    return line + '\n';
   }
 
-  void PrintJson(const InputText& input, const TokenizeResult& tokens) const {
+  static std::string JsonLine(const InputText& input, const std::vector<float>& embedding,
+                              const TokenizeResult& tokens) {
     ordered_json line = {{"text", ReplaceInvalidUtf8(input.text)}};
     if (input.has_pair) line["text_pair"] = input.text_pair;
-    line["embedding"] = embedding_;
+    line["embedding"] = embedding;
     line["tokens"] = tokens.num_tokens;
     line["truncated"] = tokens.truncated();
     line["windows"] = tokens.num_windows;
-    std::printf("%s\n", line.dump().c_str());
+    return line.dump() + '\n';
   }
 
   const EmbedFlags& flags_;
   const Model model_;
-  WithArena<Embedder> embedder_;
   EmbedOptions options_;
-  std::vector<float> embedding_;
 };
 
 }  // namespace
@@ -98,7 +94,7 @@ void AddEmbed(CLI::App* app) {
       ->check(CLI::IsMember({"cls", "mean"}))
       ->capture_default_str();
   command->add_flag("--normalize", flags->normalize, "To length 1, so that dot products are cosines");
-  command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
+  AddThreadsFlag(command, &flags->threads);
   command->add_flag("--plain-text", flags->plain_text, "Special tokens typed in a text, such as [MASK], are text");
   command->add_flag("--json", flags->json, "One JSON object per text");
   command->footer(
@@ -107,8 +103,9 @@ void AddEmbed(CLI::App* app) {
       "  smx embed minilm.smx --normalize \"Where is my new card?\"\n"
       "  smx embed model.smx --input texts.txt --pooling cls --json");
   command->callback([flags] {
-    Embed embed(*flags);
-    flags->texts.ForEach([&](const InputText& input) { embed.Print(input); });
+    const Embed embed(*flags);
+    AnswerTexts(flags->texts, {"embed", flags->threads},
+                [&](const Options& options, EngineNotes notes) { return embed.MakeAnswerer(options, notes); });
   });
 }
 

@@ -7,7 +7,9 @@
 #include "commands.h"
 #include "engine.h"
 #include "evaluate.h"
+#include "ordered_work.h"
 #include "program.h"
+#include "progress.h"
 #include "utf8.h"
 #include "window_flags.h"
 
@@ -20,7 +22,7 @@ struct EvaluateFlags {
   std::string model, data;
   TsvColumns columns;
   WindowFlags windows;
-  size_t threads = 1;
+  size_t threads = NumProcessors();
   std::optional<double> precision;
   std::optional<float> threshold;
   bool json = false;
@@ -40,13 +42,17 @@ void AddRunCounts(const RunCounts& counts, ordered_json* report) {
   (*report)["truncated"] = counts.truncated;
   (*report)["windows"] = counts.windows;
   (*report)["milliseconds_per_text"] = counts.milliseconds_per_text;
+  (*report)["texts_per_second"] = counts.texts_per_second;
+  (*report)["threads"] = counts.num_threads;
   (*report)["isa"] = IsaName();
 }
 
 void PrintRunCounts(const EvaluateFlags& flags, const RunCounts& counts) {
   std::printf("truncated  %zu\n", counts.truncated);
   if (flags.windows.options().enabled) std::printf("windows    %zu\n", counts.windows);
-  std::printf("time       %.1f us per text, tokenizer included (%s)\n", 1000 * counts.milliseconds_per_text, IsaName());
+  std::printf("time       %.1f us per text on its thread, tokenizer included (%s)\n",
+              1000 * counts.milliseconds_per_text, IsaName());
+  std::printf("speed      %.0f texts per second by %zu thread(s)\n", counts.texts_per_second, counts.num_threads);
 }
 
 void PrintJson(const EvaluateFlags& flags, const Evaluation& result, const std::vector<std::string>& labels) {
@@ -231,7 +237,13 @@ void AddEvaluate(CLI::App* app) {
                    "Of a multi-label model: labels are those of at least this probability, 0.5 unless given")
       ->check(ProbabilityFlag());
   flags->windows.AddFlags(command, "logits");
-  command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
+  command
+      ->add_option(
+          "--threads", flags->threads,
+          "Threads, each with texts of its own; all processors unless given. 1 to measure how long a text takes "
+          "where nothing else runs")
+      ->check(CountFlag(1, 64))
+      ->capture_default_str();
   command->add_flag("--json", flags->json,
                     "accuracy, macro_f1 and expected_calibration_error in 0..1, count, labels, confusion, time; with "
                     "--precision threshold, answered and precision in 0..1; of a regression its errors; of several "
@@ -243,6 +255,7 @@ void AddEvaluate(CLI::App* app) {
       "same. Find it on texts that the model was not trained on.\n"
       "Examples:\n"
       "  smx evaluate model.smx test.tsv\n"
+      "  smx evaluate model.smx test.tsv --threads 1\n"
       "  smx evaluate model.smx held_out.tsv --precision 0.95\n"
       "  smx evaluate model.smx rte.tsv --text premise --text-pair hypothesis --json");
   command->callback([flags] { RunEvaluate(*flags); });

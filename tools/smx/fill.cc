@@ -1,8 +1,9 @@
-#include <cstdio>
 #include <memory>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
+#include "answer_texts.h"
 #include "commands.h"
 #include "engine.h"
 #include "program.h"
@@ -19,41 +20,40 @@ struct FillFlags {
   std::string model;
   TextSource texts;
   size_t top = 5;
-  size_t threads = 1;
+  std::optional<size_t> threads;
   bool json = false;
 };
 
 class Fill {
  public:
-  explicit Fill(const FillFlags& flags)
-      : flags_(flags), model_(LoadModel(flags.model)), filler_(model_, EngineOptions(flags), flags.model) {
+  explicit Fill(const FillFlags& flags) : flags_(flags), model_(LoadModel(flags.model)) { options_.top = flags.top; }
+
+  TextAnswerer MakeAnswerer(const Options& options, EngineNotes notes) const {
     const ModelInfo& info = model_.info();
-    if (flags.top > info.vocab_size) {
-      throw Error(ExitCode::kUsage, "--top " + std::to_string(flags.top) + ": the model has " +
+    const auto session = std::make_shared<Session>(Session{{model_, options, flags_.model, notes}, {}});
+    if (flags_.top > info.vocab_size) {
+      throw Error(ExitCode::kUsage, "--top " + std::to_string(flags_.top) + ": the model has " +
                                         std::to_string(info.vocab_size) + " tokens");
     }
-    options_.top = flags.top;
-    candidates_.resize(info.max_seq_len * flags.top);
-  }
-
-  void Print(const InputText& input) {
-    FillResult result = {};
-    const std::string_view pair = input.has_pair ? std::string_view{input.text_pair} : std::string_view();
-    filler_.Check(filler_->Fill(input.text, pair, options_, {candidates_.data(), candidates_.size()}, &result));
-    SayHowRead(input, result.tokens);
-    if (result.num_masks == 0) std::fprintf(stderr, "%s: no mask in it, such as [MASK]\n", input.place.c_str());
-    if (flags_.json) {
-      PrintJson(input, result);
-    } else {
-      PrintLines(input, result.num_masks);
-    }
+    session->candidates.resize(info.max_seq_len * flags_.top);
+    return [this, session](const InputText& input, TextOutput* output) { Answer(input, session.get(), output); };
   }
 
  private:
-  static Options EngineOptions(const FillFlags& flags) {
-    Options options;
-    options.num_threads = flags.threads;
-    return options;
+  struct Session {
+    WithArena<MaskFiller> filler;
+    std::vector<MaskCandidate> candidates;
+  };
+
+  void Answer(const InputText& input, Session* session, TextOutput* output) const {
+    FillResult result = {};
+    const std::string_view pair = input.has_pair ? std::string_view{input.text_pair} : std::string_view();
+    const std::vector<MaskCandidate>& candidates = session->candidates;
+    session->filler.Check(
+        session->filler->Fill(input.text, pair, options_, Span<MaskCandidate>(session->candidates), &result));
+    SayHowRead(input, result.tokens, &output->words);
+    if (result.num_masks == 0) AppendF(&output->words, "%s: no mask in it, such as [MASK]\n", input.place.c_str());
+    output->answer += flags_.json ? JsonLine(input, candidates, result) : Lines(input, candidates, result.num_masks);
   }
 
   std::string PieceOf(const MaskCandidate& candidate) const {
@@ -61,26 +61,28 @@ class Fill {
     return std::string(tokenizer->Piece(candidate.token_id));
   }
 
-  void PrintLines(const InputText& input, size_t num_masks) const {
+  std::string Lines(const InputText& input, const std::vector<MaskCandidate>& candidates, size_t num_masks) const {
+    std::string lines;
     for (size_t mask = 0; mask < num_masks; ++mask) {
       for (size_t i = 0; i < flags_.top; ++i) {
-        const MaskCandidate& candidate = candidates_[mask * flags_.top + i];
-        std::printf("%s\t%.4f\t", Printable(PieceOf(candidate)).c_str(), static_cast<double>(candidate.probability));
+        const MaskCandidate& candidate = candidates[mask * flags_.top + i];
+        AppendF(&lines, "%s\t%.4f\t", Printable(PieceOf(candidate)).c_str(),
+                static_cast<double>(candidate.probability));
       }
-      const std::string text = Printable(input.text);
-      std::fwrite(text.data(), 1, text.size(), stdout);
-      std::putchar('\n');
+      lines += Printable(input.text) + '\n';
     }
+    return lines;
   }
 
-  void PrintJson(const InputText& input, const FillResult& result) const {
+  std::string JsonLine(const InputText& input, const std::vector<MaskCandidate>& candidates,
+                       const FillResult& result) const {
     ordered_json line = {{"text", ReplaceInvalidUtf8(input.text)}};
     if (input.has_pair) line["text_pair"] = ReplaceInvalidUtf8(input.text_pair);
     line["masks"] = ordered_json::array();
     for (size_t mask = 0; mask < result.num_masks; ++mask) {
       ordered_json tokens = ordered_json::array();
       for (size_t i = 0; i < flags_.top; ++i) {
-        const MaskCandidate& candidate = candidates_[mask * flags_.top + i];
+        const MaskCandidate& candidate = candidates[mask * flags_.top + i];
         tokens.push_back({{"token", ReplaceInvalidUtf8(PieceOf(candidate))},
                           {"id", candidate.token_id},
                           {"probability", candidate.probability}});
@@ -89,14 +91,12 @@ class Fill {
     }
     line["tokens"] = result.tokens.num_tokens;
     line["truncated"] = result.tokens.truncated();
-    std::printf("%s\n", line.dump().c_str());
+    return line.dump() + '\n';
   }
 
   const FillFlags& flags_;
   const Model model_;
-  WithArena<MaskFiller> filler_;
   FillOptions options_;
-  std::vector<MaskCandidate> candidates_;
 };
 
 }  // namespace
@@ -109,7 +109,7 @@ void AddFill(CLI::App* app) {
   command->add_option("--top", flags->top, "How many tokens to print for each mask, best first")
       ->check(CountFlag(1, 1000000))
       ->capture_default_str();
-  command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
+  AddThreadsFlag(command, &flags->threads);
   command->add_flag("--json", flags->json, "One JSON object per text");
   command->footer(
       "Prints one line per mask: token <TAB> probability <TAB> [more pairs] <TAB> text. A mask is the special token\n"
@@ -118,8 +118,9 @@ void AddFill(CLI::App* app) {
       "  smx fill bert.smx \"Paris is the [MASK] of France.\"\n"
       "  smx fill bert.smx --input texts.txt --top 3 --json");
   command->callback([flags] {
-    Fill fill(*flags);
-    flags->texts.ForEach([&](const InputText& input) { fill.Print(input); });
+    const Fill fill(*flags);
+    AnswerTexts(flags->texts, {"fill", flags->threads},
+                [&](const Options& options, EngineNotes notes) { return fill.MakeAnswerer(options, notes); });
   });
 }
 

@@ -1,8 +1,9 @@
-#include <cstdio>
 #include <memory>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
+#include "answer_texts.h"
 #include "commands.h"
 #include "engine.h"
 #include "program.h"
@@ -19,40 +20,37 @@ struct LabelFlags {
   std::string model;
   TextSource texts;
   std::string by = "span";
-  size_t threads = 1;
+  std::optional<size_t> threads;
   bool plain_text = false;
   bool json = false;
 };
 
 class Label {
  public:
-  explicit Label(const LabelFlags& flags)
-      : flags_(flags),
-        model_(LoadModel(flags.model)),
-        labels_(LabelNames(model_)),
-        labeler_(model_, EngineOptions(flags), flags.model),
-        tokens_(model_.info().max_seq_len) {
+  explicit Label(const LabelFlags& flags) : flags_(flags), model_(LoadModel(flags.model)), labels_(LabelNames(model_)) {
     options_.parse_special_tokens = !flags.plain_text;
   }
 
-  void Print(const InputText& input) {
-    TokenizeResult result = {};
-    const std::string_view pair = input.has_pair ? std::string_view{input.text_pair} : std::string_view();
-    labeler_.Check(labeler_->Label(input.text, pair, options_, {tokens_.data(), tokens_.size()}, &result));
-    SayHowRead(input, result);
-    const std::vector<LabelledSpan> spans = SpansOf(input, {tokens_.data(), result.num_tokens});
-    if (flags_.json) {
-      PrintJson(input, spans, result);
-    } else {
-      PrintLines(input, spans);
-    }
+  TextAnswerer MakeAnswerer(const Options& options, EngineNotes notes) const {
+    const auto session = std::make_shared<Session>(
+        Session{{model_, options, flags_.model, notes}, std::vector<TokenLabel>(model_.info().max_seq_len)});
+    return [this, session](const InputText& input, TextOutput* output) { Answer(input, session.get(), output); };
   }
 
  private:
-  static Options EngineOptions(const LabelFlags& flags) {
-    Options options;
-    options.num_threads = flags.threads;
-    return options;
+  struct Session {
+    WithArena<TokenLabeler> labeler;
+    std::vector<TokenLabel> tokens;
+  };
+
+  void Answer(const InputText& input, Session* session, TextOutput* output) const {
+    TokenizeResult result = {};
+    const std::string_view pair = input.has_pair ? std::string_view{input.text_pair} : std::string_view();
+    session->labeler.Check(
+        session->labeler->Label(input.text, pair, options_, Span<TokenLabel>(session->tokens), &result));
+    SayHowRead(input, result, &output->words);
+    const std::vector<LabelledSpan> spans = SpansOf(input, {session->tokens.data(), result.num_tokens});
+    output->answer += flags_.json ? JsonLine(input, spans, result) : Lines(input, spans);
   }
 
   std::vector<LabelledSpan> SpansOf(const InputText& input, Span<const TokenLabel> tokens) const {
@@ -65,15 +63,17 @@ class Label {
     return (span.of_pair ? input.text_pair : input.text).substr(span.begin, span.end - span.begin);
   }
 
-  static void PrintLines(const InputText& input, const std::vector<LabelledSpan>& spans) {
+  static std::string Lines(const InputText& input, const std::vector<LabelledSpan>& spans) {
+    std::string lines;
     for (const LabelledSpan& span : spans) {
-      std::printf("%s\t%.4f\t%s\n", Printable(span.label).c_str(), span.probability,
-                  Printable(TextOf(input, span)).c_str());
+      AppendF(&lines, "%s\t%.4f\t%s\n", Printable(span.label).c_str(), span.probability,
+              Printable(TextOf(input, span)).c_str());
     }
-    std::putchar('\n');
+    return lines + '\n';
   }
 
-  static void PrintJson(const InputText& input, const std::vector<LabelledSpan>& spans, const TokenizeResult& tokens) {
+  static std::string JsonLine(const InputText& input, const std::vector<LabelledSpan>& spans,
+                              const TokenizeResult& tokens) {
     ordered_json line = {{"text", ReplaceInvalidUtf8(input.text)}};
     if (input.has_pair) line["text_pair"] = ReplaceInvalidUtf8(input.text_pair);
     line["labels"] = ordered_json::array();
@@ -87,15 +87,13 @@ class Label {
     }
     line["tokens"] = tokens.num_tokens;
     line["truncated"] = tokens.truncated();
-    std::printf("%s\n", line.dump().c_str());
+    return line.dump() + '\n';
   }
 
   const LabelFlags& flags_;
   const Model model_;
   const std::vector<std::string> labels_;
-  WithArena<TokenLabeler> labeler_;
   TokenizeOptions options_;
-  std::vector<TokenLabel> tokens_;
 };
 
 }  // namespace
@@ -111,7 +109,7 @@ void AddLabel(CLI::App* app) {
                    "one, B-X and the I-X behind it, as X with the mean probability; without the words of O")
       ->check(CLI::IsMember({"span", "word", "token"}))
       ->capture_default_str();
-  command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
+  AddThreadsFlag(command, &flags->threads);
   command->add_flag("--plain-text", flags->plain_text, "Special tokens typed in a text, such as [MASK], are text");
   command->add_flag("--json", flags->json, "One JSON object per text, with byte offsets");
   command->footer(
@@ -121,8 +119,9 @@ void AddLabel(CLI::App* app) {
       "  smx label ner.smx \"Ada Lovelace was born in London.\"\n"
       "  smx label pos.smx --by word --input texts.txt --json");
   command->callback([flags] {
-    Label label(*flags);
-    flags->texts.ForEach([&](const InputText& input) { label.Print(input); });
+    const Label label(*flags);
+    AnswerTexts(flags->texts, {"label", flags->threads},
+                [&](const Options& options, EngineNotes notes) { return label.MakeAnswerer(options, notes); });
   });
 }
 

@@ -9,6 +9,7 @@
 #include "engine.h"
 #include "output_file.h"
 #include "program.h"
+#include "progress.h"
 #include "safetensors.h"
 
 namespace smx::tools {

@@ -1,14 +1,5 @@
 #include "text_source.h"
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <fstream>
-#include <iostream>
-#include <new>
-
-#include <sys/stat.h>
-
 #include <nlohmann/json.hpp>
 
 #include "error.h"
@@ -37,23 +28,6 @@ InputText ParseLine(const std::string& line, const std::string& place) {
   return input;
 }
 
-void WarnUnlessUtf8(const InputText& input) {
-  const size_t at = FirstInvalidUtf8(input.text);
-  if (at == input.text.size()) return;
-  std::fprintf(stderr, "%s: byte %zu is 0x%02x, not UTF-8; read as U+FFFD\n", input.place.c_str(), at + 1,
-               static_cast<unsigned char>(input.text[at]));
-}
-
-/// False at the end. A stream that may not throw turns want of memory into a failed read, which is another exit code.
-bool ReadLine(std::istream& lines, const std::string& name, std::string* line) {
-  try {
-    lines.exceptions(std::ios::badbit);
-    return static_cast<bool>(std::getline(lines, *line));
-  } catch (const std::ios_base::failure&) {
-    throw Error(ExitCode::kBadInput, name + ": cannot read");
-  }
-}
-
 }  // namespace
 
 void TextSource::AddFlags(CLI::App* command) {
@@ -62,40 +36,37 @@ void TextSource::AddFlags(CLI::App* command) {
   command->add_flag("--jsonl", is_jsonl_, "Each input line is {\"text\": ..., \"text_pair\": ... optional}");
 }
 
-void TextSource::ForEach(const std::function<void(const InputText&)>& use) const {
+std::unique_ptr<TextReader> TextSource::Open() const {
   if (texts_.empty() == input_.empty()) {
     throw Error(ExitCode::kUsage, "give either TEXT ... or --input FILE (- is stdin)");
   }
   if (is_jsonl_ && input_.empty()) throw Error(ExitCode::kUsage, "--jsonl reads lines: give --input FILE (- is stdin)");
-  if (!input_.empty()) return ForEachLine(use);
-  for (size_t i = 0; i < texts_.size(); ++i) {
-    const InputText input = {texts_[i], "", false, "argument " + std::to_string(i + 1)};
-    WarnUnlessUtf8(input);
-    use(input);
-  }
+  auto lines = input_.empty() ? nullptr : std::make_unique<LineInput>(input_);
+  return std::make_unique<TextReader>(texts_, std::move(lines), is_jsonl_);
 }
 
-void TextSource::ForEachLine(const std::function<void(const InputText&)>& use) const {
-  std::ifstream file;
-  const std::string name = input_ == "-" ? "stdin" : input_;
-  if (input_ != "-") {
-    struct stat info = {};
-    if (stat(input_.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
-      errno = EISDIR;
-    else
-      file.open(input_, std::ios::binary);
-    if (!file.is_open() && errno == ENOMEM) throw std::bad_alloc();
-    if (!file.is_open()) throw Error(ExitCode::kBadInput, input_ + ": cannot open: " + std::strerror(errno));
-  }
-  std::istream& lines = input_ == "-" ? std::cin : file;
+Ahead TextReader::Look() {
+  if (lines_ != nullptr) return lines_->Look();
+  return num_given_ < arguments_.size() ? Ahead::kSomething : Ahead::kEnd;
+}
+
+bool TextReader::Next(InputText* input) {
   std::string line;
-  for (size_t number = 1; ReadLine(lines, name, &line); ++number) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    const std::string place = name + ": line " + std::to_string(number);
-    const InputText input = is_jsonl_ ? ParseLine(line, place) : InputText{line, "", false, place};
-    WarnUnlessUtf8(input);
-    use(input);
+  const bool is_there = lines_ != nullptr ? lines_->Next(&line) : num_given_ < arguments_.size();
+  if (!is_there) return false;
+  ++num_given_;
+  if (lines_ == nullptr) {
+    *input = {arguments_[num_given_ - 1], "", false, "argument " + std::to_string(num_given_)};
+    return true;
   }
+  const std::string place = lines_->name() + ": line " + std::to_string(num_given_);
+  *input = is_jsonl_ ? ParseLine(line, place) : InputText{std::move(line), "", false, place};
+  return true;
+}
+
+std::optional<double> TextReader::share() const {
+  if (lines_ != nullptr) return lines_->share();
+  return static_cast<double>(num_given_) / static_cast<double>(arguments_.size());
 }
 
 }  // namespace smx::tools

@@ -1,11 +1,15 @@
 #ifndef SMX_TOOLS_SMX_TEXT_SOURCE_H_
 #define SMX_TOOLS_SMX_TEXT_SOURCE_H_
 
-#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+
+#include "line_input.h"
 
 namespace smx::tools {
 
@@ -17,20 +21,41 @@ struct InputText {
   std::string place;
 };
 
+/// Texts one by one, in order.
+class TextReader {
+ public:
+  /// `arguments`, which outlive this object, where `lines` is null.
+  TextReader(const std::vector<std::string>& arguments, std::unique_ptr<LineInput> lines, bool is_jsonl)
+      : arguments_(arguments), lines_(std::move(lines)), is_jsonl_(is_jsonl) {}
+
+  /// Whether Next has a text now, or an Error.
+  Ahead Look();
+
+  /// Waits for the next text; false behind the last. Error(kBadInput) for an input or a JSON line that cannot be read.
+  bool Next(InputText* input);
+
+  /// The part of all texts, 0..1, that Next has given, where it is known.
+  std::optional<double> share() const;
+
+  bool IsTerminal() const { return lines_ != nullptr && lines_->IsTerminal(); }
+
+ private:
+  const std::vector<std::string>& arguments_;
+  const std::unique_ptr<LineInput> lines_;
+  const bool is_jsonl_;
+  size_t num_given_ = 0;
+};
+
 /// TEXT ..., --input FILE|- and --jsonl of a subcommand.
 class TextSource {
  public:
   void AddFlags(CLI::App* command);
 
-  /// Calls `use` for every text in order: arguments, or the lines of the input as they arrive. A line that is not UTF-8
-  /// gets a word on stderr and is used all the same: the tokenizer reads U+FFFD for what is broken.
-  /// Error(kUsage) when there is no text or two sources, Error(kBadInput) for a file or a JSON line that cannot be
-  /// read.
-  void ForEach(const std::function<void(const InputText&)>& use) const;
+  /// Error(kUsage) when there is no text or two sources, Error(kBadInput) for a file that cannot be opened. This object
+  /// outlives the reader.
+  std::unique_ptr<TextReader> Open() const;
 
  private:
-  void ForEachLine(const std::function<void(const InputText&)>& use) const;
-
   std::vector<std::string> texts_;
   std::string input_;
   bool is_jsonl_ = false;

@@ -1,12 +1,11 @@
-#include <cstdio>
 #include <memory>
 
 #include <nlohmann/json.hpp>
 
+#include "answer_texts.h"
 #include "commands.h"
 #include "engine.h"
 #include "smx/tokenizer.h"
-#include "text_source.h"
 #include "utf8.h"
 
 namespace smx::tools {
@@ -51,16 +50,16 @@ Tokens TokenizeWhole(const Tokenizer& tokenizer, const InputText& input, const T
   }
 }
 
-void PrintLine(const Tokenizer& tokenizer, const Tokens& tokens) {
+std::string Line(const Tokenizer& tokenizer, const Tokens& tokens) {
   std::string ids, pieces;
   for (const int32_t id : tokens.ids) {
     ids += (ids.empty() ? "" : " ") + std::to_string(id);
     (pieces += pieces.empty() ? "" : " ") += Printable(std::string(tokenizer.Piece(id)));
   }
-  std::printf("%s\t%s\n", ids.c_str(), pieces.c_str());
+  return ids + '\t' + pieces + '\n';
 }
 
-void PrintJson(const Tokenizer& tokenizer, const InputText& input, const Tokens& tokens) {
+std::string JsonLine(const Tokenizer& tokenizer, const InputText& input, const Tokens& tokens) {
   ordered_json line = {{"text", ReplaceInvalidUtf8(input.text)}};
   if (input.has_pair) line["text_pair"] = input.text_pair;
   line["ids"] = tokens.ids;
@@ -71,7 +70,7 @@ void PrintJson(const Tokenizer& tokenizer, const InputText& input, const Tokens&
     line["offsets"].push_back({tokens.offsets[i].begin, tokens.offsets[i].end});
   }
   line["type_ids"] = tokens.type_ids;
-  std::printf("%s\n", line.dump().c_str());
+  return line.dump() + '\n';
 }
 
 }  // namespace
@@ -91,20 +90,18 @@ void AddTokenize(CLI::App* app) {
       "  smx tokenize model.smx --input texts.txt --json --no-special");
   command->callback([flags] {
     const Model model = LoadModel(flags->model);
-    Result<Tokenizer> tokenizer = Tokenizer::Create(model);
-    if (!tokenizer.ok()) {
+    Result<Tokenizer> created = Tokenizer::Create(model);
+    if (!created.ok()) {
       throw Error(ExitCode::kUnsupported, flags->model + ": holds no tokenizer; smx-quantize --tokenizer adds one");
     }
+    const Tokenizer& tokenizer = created.value();
     TokenizeOptions options;
     options.add_special_tokens = !flags->no_special;
-    flags->texts.ForEach([&](const InputText& input) {
-      const Tokens tokens = TokenizeWhole(tokenizer.value(), input, options);
-      if (flags->json) {
-        PrintJson(tokenizer.value(), input, tokens);
-      } else {
-        PrintLine(tokenizer.value(), tokens);
-      }
-    });
+    const auto answer = [&](const InputText& input, TextOutput* output) {
+      const Tokens tokens = TokenizeWhole(tokenizer, input, options);
+      output->answer = flags->json ? JsonLine(tokenizer, input, tokens) : Line(tokenizer, tokens);
+    };
+    AnswerTexts(flags->texts, {"tokenize", 1}, [&](const Options&, EngineNotes) { return answer; });
   });
 }
 

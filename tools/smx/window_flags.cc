@@ -1,7 +1,5 @@
 #include "window_flags.h"
 
-#include <cstdio>
-
 #include "program.h"
 
 namespace smx::tools {
@@ -22,14 +20,13 @@ WindowOptions WindowFlags::options() const {
   return {!pooling_.empty(), overlap_, pooling_ == "max" ? WindowPooling::kMax : WindowPooling::kMean};
 }
 
-void SayHowRead(const InputText& input, const TokenizeResult& tokens) {
+void SayHowRead(const InputText& input, const TokenizeResult& tokens, std::string* words) {
   if (tokens.truncated()) {
-    std::fprintf(stderr, "%s: %zu tokens, the model reads %zu: the rest was cut off\n", input.place.c_str(),
-                 tokens.num_tokens_whole, tokens.num_tokens);
+    AppendF(words, "%s: %zu tokens, the model reads %zu: the rest was cut off\n", input.place.c_str(),
+            tokens.num_tokens_whole, tokens.num_tokens);
   }
   if (tokens.num_windows > 1) {
-    std::fprintf(stderr, "%s: %zu tokens, read in %zu windows\n", input.place.c_str(), tokens.num_tokens,
-                 tokens.num_windows);
+    AppendF(words, "%s: %zu tokens, read in %zu windows\n", input.place.c_str(), tokens.num_tokens, tokens.num_windows);
   }
 }
 

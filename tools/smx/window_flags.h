@@ -23,8 +23,8 @@ class WindowFlags {
   size_t overlap_ = 0;
 };
 
-/// A word on stderr about a text that was cut, or read in several windows.
-void SayHowRead(const InputText& input, const TokenizeResult& tokens);
+/// Adds a line about a text that was cut, or read in several windows.
+void SayHowRead(const InputText& input, const TokenizeResult& tokens, std::string* words);
 
 }  // namespace smx::tools
 
