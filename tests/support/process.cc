@@ -14,21 +14,6 @@
 namespace smx::tests {
 namespace {
 
-/// A program of a build for another processor runs in the emulator of its toolchain file.
-std::vector<std::string> CommandLine(const std::string& program, const std::vector<std::string>& arguments) {
-  std::vector<std::string> words;
-  if (program[0] == '/') {
-    words = {program};
-  } else {
-#ifdef SMX_EMULATOR
-    words = {SMX_EMULATOR, "-L", SMX_EMULATOR_SYSROOT};
-#endif
-    words.push_back(std::string(SMX_BIN_DIR) + "/" + program);
-  }
-  words.insert(words.end(), arguments.begin(), arguments.end());
-  return words;
-}
-
 /// Streams go through files, so that no pipe can fill up and block.
 [[noreturn]] void Exec(const std::vector<char*>& argv, const TemporaryFolder& folder, const std::string& stdout_path) {
   const auto redirect = [&](const std::string& path, int flags, int target) {
@@ -44,11 +29,25 @@ std::vector<std::string> CommandLine(const std::string& program, const std::vect
 
 }  // namespace
 
+std::vector<std::string> CommandWords(const std::string& program, const std::vector<std::string>& arguments) {
+  std::vector<std::string> words;
+  if (program[0] == '/') {
+    words = {program};
+  } else {
+#ifdef SMX_EMULATOR
+    words = {SMX_EMULATOR, "-L", SMX_EMULATOR_SYSROOT};
+#endif
+    words.push_back(std::string(SMX_BIN_DIR) + "/" + program);
+  }
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return words;
+}
+
 ProcessResult RunProgram(const std::string& program, const std::vector<std::string>& arguments,
                          const std::string& input, const std::string& stdout_path) {
   const TemporaryFolder folder;
   folder.Write("stdin", input);
-  const std::vector<std::string> words = CommandLine(program, arguments);
+  const std::vector<std::string> words = CommandWords(program, arguments);
   std::vector<char*> argv;
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);

@@ -18,6 +18,10 @@ struct ProcessResult {
 ProcessResult RunProgram(const std::string& program, const std::vector<std::string>& arguments,
                          const std::string& input = "", const std::string& stdout_path = "");
 
+/// The command line that RunProgram runs: a program of a build for another processor is one of the emulator that its
+/// toolchain file names.
+std::vector<std::string> CommandWords(const std::string& program, const std::vector<std::string>& arguments);
+
 /// A fresh folder that goes with this object, whatever is in it.
 class TemporaryFolder {
  public:

@@ -125,9 +125,32 @@ TEST_CASE("evaluate: plain output names accuracy, and threads change nothing") {
   rows.resize(40);
   const std::string data = folder.Write("data.tsv", Tsv(rows));
   CHECK(Holds(SmxOut({"evaluate", ShippedModel(), data}), "accuracy"));
-  json one = SmxJson({"evaluate", ShippedModel(), data, "--json"});
-  json two = SmxJson({"evaluate", ShippedModel(), data, "--json", "--threads", "2"});
-  CHECK(one.at("confusion") == two.at("confusion"));
+  json one = SmxJson({"evaluate", ShippedModel(), data, "--json", "--threads", "1"});
+  CHECK(one.at("threads") == 1);
+  for (const std::vector<std::string>& flags : {std::vector<std::string>{"--threads", "2"}, {"--threads", "5"}, {}}) {
+    CAPTURE(flags);
+    std::vector<std::string> arguments = {"evaluate", ShippedModel(), data, "--json"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    json several = SmxJson(arguments);
+    if (!flags.empty()) CHECK(std::to_string(several.at("threads").get<int>()) == flags[1]);
+    CHECK(several.at("milliseconds_per_text").get<double>() > 0);
+    CHECK(several.at("texts_per_second").get<double>() > 0);
+    for (const char* key : {"threads", "milliseconds_per_text", "texts_per_second"}) several[key] = one[key];
+    CHECK(several == one);
+  }
+}
+
+TEST_CASE("evaluate: the time of a text is that on its thread, and more threads than texts are none") {
+  const TemporaryFolder folder;
+  const std::string data = folder.Write("data.tsv", Tsv(ShippedRows(20)));  // 154
+  const json one = SmxJson({"evaluate", ShippedModel(), data, "--json", "--threads", "1"});
+  const double seconds = one.at("count").get<double>() / one.at("texts_per_second").get<double>();
+  const double in_texts = one.at("count").get<double>() * one.at("milliseconds_per_text").get<double>() / 1000;
+  CHECK(in_texts <= seconds);
+  CHECK(in_texts >= 0.5 * seconds);
+  const std::string single = folder.Write("single.tsv", "text\tlabel\nPIN\tage_limit\n");
+  CHECK(SmxJson({"evaluate", ShippedModel(), single, "--json", "--threads", "64"}).at("threads") == 1);
+  CHECK(Holds(SmxOut({"evaluate", ShippedModel(), data, "--threads", "2"}), "texts per second by 2 thread(s)"));
 }
 
 TEST_CASE("evaluate: no progress bar where no terminal is") {
