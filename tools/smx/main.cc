@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   app.footer(
       "Examples:\n"
       "  smx classify model.smx \"Where is my new card?\"\n"
+      "  smx classify model.smx --input texts.txt > answers.txt\n"
       "  smx evaluate model.smx test.tsv\n"
       "  smx inspect model.smx --html report.html\n"
       "Each subcommand has a --help of its own.\n"

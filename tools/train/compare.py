@@ -102,7 +102,8 @@ def measured(args, files):
     results = {key: [] for key in files}
     for _ in range(args.repeat):
         for key, file in files.items():
-            results[key].append(json.loads(called([f"{args.programs}/smx", "evaluate", str(file), args.test, "--json"])))
+            results[key].append(json.loads(called([f"{args.programs}/smx", "evaluate", str(file), args.test, "--json",
+                                                   "--threads", "1"])))
     return results
 
 
