@@ -1,5 +1,7 @@
 // smx bench: what it reports, as far as it does not depend on the clock.
 
+#include <algorithm>
+
 #include <doctest/doctest.h>
 
 #include "support/models.h"
@@ -89,6 +91,36 @@ TEST_CASE("bench: --mixers with a model, neither of them, or sizes that it has n
   CheckRefused(RunSmx({"bench"}), 2, {"model is required"});
   CheckRefused(RunSmx({"bench", "--mixers", "--length", "63"}), 2, {"--length 63", "64..1024"});
   CheckRefused(RunSmx({"bench", "--mixers", "--length", "1025"}), 2, {"--length 1025", "64..1024"});
+}
+
+TEST_CASE("bench: --turns answers each line with so many times, and tells all in the end") {
+  const std::vector<json> lines =
+      smx::tests::SmxJsonLines({"bench", ShippedModel(), "--length", "16", "--turns"}, "3\n1\n");
+  REQUIRE(lines.size() == 4);
+  for (const char* key : {"load_us", "first_run_us"}) CHECK(lines[0].at(key).get<int64_t>() >= 0);
+  CHECK(lines[1].at("latency_us").size() == 3);
+  CHECK(lines[2].at("latency_us").size() == 1);
+  CHECK(lines[3].at("repeat") == 4);
+  CHECK(lines[3].at("length") == 16);
+  std::vector<int64_t> all = lines[1].at("latency_us").get<std::vector<int64_t>>();
+  all.push_back(lines[2].at("latency_us").at(0));
+  CHECK(lines[3].at("latency_us").at("min") == *std::min_element(all.begin(), all.end()));
+  CHECK(lines[3].at("peak_rss_bytes").get<uint64_t>() > lines[3].at("arena_bytes").get<uint64_t>());
+}
+
+TEST_CASE("bench: --turns names a line that is no count, and an input without a line") {
+  const std::vector<std::string> turns = {"bench", ShippedModel(), "--turns"};
+  for (const std::string wrong : {"many", "0", "", "-1", "1000001"}) {
+    const smx::tests::ProcessResult result = RunSmx(turns, "1\n" + wrong + "\n");
+    CHECK(result.exit_code == 3);
+    CHECK(Holds(result.err, "stdin: line 2 is " + wrong + ", must be a whole number 1..1000000"));
+  }
+  const smx::tests::ProcessResult result = RunSmx(turns);
+  CHECK(result.exit_code == 3);
+  CHECK(Holds(result.err, "stdin: ended before"));
+  CheckRefused(RunSmx({"bench", ShippedModel(), "--turns", "--repeat", "3"}), 2, {"--turns", "--repeat"});
+  CheckRefused(RunSmx({"bench", ShippedModel(), "--turns", "--trace", "t.json"}), 2, {"--turns", "--trace"});
+  CheckRefused(RunSmx({"bench", "--mixers", "--turns"}), 2, {"--turns", "--mixers"});
 }
 
 TEST_CASE("bench: multiply-adds never exceed those of a dense run") {

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cstdio>
+#include <functional>
+#include <iostream>
 #include <memory>
 
 #include <sys/resource.h>
@@ -26,8 +28,11 @@ struct BenchFlags {
   size_t repeat = 100;
   bool reference = false;
   bool mixers = false;
+  bool turns = false;
   bool json = false;
 };
+
+constexpr long long kMaxRepeat = 1000000;
 
 struct Measurement {
   std::vector<int64_t> latency_us;  // sorted
@@ -76,6 +81,41 @@ class Trace {
   int64_t last_ = 0;
 };
 
+void PrintLine(const ordered_json& object) {
+  std::printf("%s\n", object.dump().c_str());
+  std::fflush(stdout);
+}
+
+/// Microseconds of each of `count` runs.
+std::vector<int64_t> TimeRuns(size_t count, const std::function<void()>& run) {
+  std::vector<int64_t> latency_us;
+  ProgressBar progress("bench");
+  for (size_t i = 0; i < count; ++i) {
+    const int64_t begin = NowMicroseconds();
+    run();
+    latency_us.push_back(NowMicroseconds() - begin);
+    progress.Update(i + 1, count);
+  }
+  return latency_us;
+}
+
+/// Lets others have their turns in between: each line of stdin asks for so many runs, after one that is not measured,
+/// and is answered by a line. All times in the end.
+std::vector<int64_t> TakeTurns(const std::function<void()>& run) {
+  std::vector<int64_t> all;
+  std::string line;
+  for (size_t number = 1; std::getline(std::cin, line); ++number) {
+    const std::string problem = CountFlag(1, kMaxRepeat)(line);
+    if (!problem.empty()) throw Error(ExitCode::kBadInput, "stdin: line " + std::to_string(number) + " " + problem);
+    run();
+    const std::vector<int64_t> latency_us = TimeRuns(std::stoul(line), run);
+    PrintLine({{"latency_us", latency_us}});
+    all.insert(all.end(), latency_us.begin(), latency_us.end());
+  }
+  if (all.empty()) throw Error(ExitCode::kBadInput, "stdin: ended before a line with a number of runs");
+  return all;
+}
+
 /// One measured run is `batch` texts: at once where the model routes over batches, else one after the other.
 Measurement Measure(const BenchFlags& flags) {
   Measurement m;
@@ -105,13 +145,8 @@ Measurement Measure(const BenchFlags& flags) {
   };
   run_once();
   m.first_run_us = NowMicroseconds() - create;
-  ProgressBar progress("bench");
-  for (size_t i = 0; i < flags.repeat; ++i) {
-    const int64_t begin = NowMicroseconds();
-    run_once();
-    m.latency_us.push_back(NowMicroseconds() - begin);
-    progress.Update(i + 1, flags.repeat);
-  }
+  if (flags.turns) PrintLine({{"load_us", m.load_us}, {"first_run_us", m.first_run_us}});
+  m.latency_us = flags.turns ? TakeTurns(run_once) : TimeRuns(flags.repeat, run_once);
   std::sort(m.latency_us.begin(), m.latency_us.end());
   m.report = encoder->report();
   if (!at_once) {
@@ -161,8 +196,8 @@ void PrintReport(const ordered_json& r) {
 void BenchModel(const BenchFlags& flags) {
   const Measurement measurement = Measure(flags);
   const ordered_json report = ToJson(flags, measurement, LoadModel(flags.model, VerifyWeights::kNever));
-  if (flags.json) {
-    std::printf("%s\n", report.dump().c_str());
+  if (flags.json || flags.turns) {
+    PrintLine(report);
   } else {
     PrintReport(report);
   }
@@ -171,7 +206,7 @@ void BenchModel(const BenchFlags& flags) {
 void BenchMixers(const BenchFlags& flags) {
   const ordered_json report = MeasureMixers(flags.length, flags.repeat);
   if (flags.json) {
-    std::printf("%s\n", report.dump().c_str());
+    PrintLine(report);
   } else {
     PrintMixers(report);
   }
@@ -183,18 +218,27 @@ void AddBench(CLI::App* app) {
   const auto flags = std::make_shared<BenchFlags>();
   CLI::App* command = app->add_subcommand("bench", "Measure latency and memory on made-up tokens");
   command->add_option("model", flags->model, "Model file, .smx; not with --mixers");
-  command->add_flag("--mixers", flags->mixers,
-                    "Measure every mixing by FFT and by products on [L, d] from 64 to 1024, or to --length");
+  CLI::Option* mixers =
+      command->add_flag("--mixers", flags->mixers,
+                        "Measure every mixing by FFT and by products on [L, d] from 64 to 1024, or to --length");
   command->add_option("--length", flags->length, "Tokens per text, pads not counted; the model's maximum unless given")
       ->check(CountFlag(1, 65536));
   command->add_option("--batch", flags->batch, "Texts per measured run")
       ->check(CountFlag(1, 65536))
       ->capture_default_str();
   command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
-  command->add_option("--repeat", flags->repeat, "Measured runs, after one that is not")
-      ->check(CountFlag(1, 1000000))
-      ->capture_default_str();
-  command->add_option("--trace", flags->trace, "Write the times inside of the last run, for chrome://tracing");
+  CLI::Option* repeat = command->add_option("--repeat", flags->repeat, "Measured runs, after one that is not")
+                            ->check(CountFlag(1, kMaxRepeat))
+                            ->capture_default_str();
+  CLI::Option* trace =
+      command->add_option("--trace", flags->trace, "Write the times inside of the last run, for chrome://tracing");
+  command
+      ->add_flag("--turns", flags->turns,
+                 "Measure when asked: each line of stdin is a number of runs, answered by a line of JSON with their "
+                 "times; the report when stdin ends")
+      ->excludes(mixers)
+      ->excludes(repeat)
+      ->excludes(trace);
   command->add_flag("--reference", flags->reference, "Measure the reference kernels");
   command->add_flag("--json", flags->json, "One JSON object");
   command->footer(
@@ -202,6 +246,7 @@ void AddBench(CLI::App* app) {
       "  smx bench model.smx --length 16\n"
       "  smx bench model.smx --threads 2 --json\n"
       "  smx bench model.smx --trace trace.json\n"
+      "  yes 3 | head -n 20 | smx bench model.smx --turns\n"
       "  smx bench --mixers");
   command->callback([flags] {
     if (flags->mixers != flags->model.empty()) {
