@@ -17,7 +17,8 @@ import sizes
 
 
 def values(name, shape):
-    numbers = numpy.random.Generator(numpy.random.SFC64(zlib.crc32(name.encode()))).standard_normal(shape, numpy.float32)
+    generator = numpy.random.Generator(numpy.random.SFC64(zlib.crc32(name.encode())))
+    numbers = generator.standard_normal(shape, numpy.float32)
     return 1 + numbers * numpy.float32(0.01) if name.endswith("/scale") else numbers * numpy.float32(0.03)
 
 

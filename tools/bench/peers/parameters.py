@@ -1,0 +1,50 @@
+"""The weights that random_model.py writes, as matrices [inputs, outputs], and made-up tokens."""
+import numpy
+
+import random_model
+import sizes
+
+MAX_SEQ_LEN = 512
+
+
+class Parameters:
+    """Of a published size, by the checkpoint's names."""
+
+    def __init__(self, size):
+        self.config = sizes.configuration(size, MAX_SEQ_LEN)
+        self.is_bert = self.config["model_arch"] == "BERT"
+        self.layers = sizes.layer_kinds(self.config)
+        self._shapes = dict(sizes.shapes(self.config))
+
+    def __getitem__(self, name):
+        return random_model.values(name, self._shapes[name])
+
+    def dense(self, name):
+        """Kernel [inputs, outputs] and bias [outputs]; heads are columns side by side."""
+        bias = self[f"{name}/bias"].reshape(-1)
+        return self[f"{name}/kernel"].reshape(-1, bias.size), bias
+
+    def norm(self, name):
+        return self[f"{name}/scale"], self[f"{name}/bias"]
+
+    def sequence_matrix(self, layer, length):
+        """[length, length]: what mixes rows; the leading part of it where the length is less than the model's."""
+        return self[f"encoder/linear_transform_{layer}/input_kernel"][:length, :length]
+
+    def experts(self, layer, part):
+        """Kernels [num_experts, inputs, outputs] and biases [num_experts, outputs]."""
+        name = f"encoder/expert_{layer}/{part}"
+        kernel, bias = self[f"{name}/kernel"].transpose(1, 0, 2), self[f"{name}/bias"].transpose(1, 0)
+        return numpy.ascontiguousarray(kernel), numpy.ascontiguousarray(bias)
+
+    def capacity(self, length):
+        return sizes.expert_capacity(self.config, length)
+
+
+def inputs(length, num_tokens, seed=0):
+    """Ids of so many real tokens, padded to the length; the same seed always gives the same ids."""
+    ids = numpy.zeros((1, length), numpy.int64)
+    ids[0, :num_tokens] = numpy.random.default_rng(seed).integers(5, sizes.COMMON["vocab_size"], num_tokens)
+    mask = numpy.zeros((1, length), numpy.int64)
+    mask[0, :num_tokens] = 1
+    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": numpy.zeros((1, length), numpy.int64)}

@@ -1,0 +1,68 @@
+"""How the time of a masked model follows the length of the text."""
+import json
+import os
+import subprocess
+import sys
+
+from install import StepFailed
+from machine import processors
+from turns import last_words
+
+STEP = 8
+LAST = 512
+REPEAT = 3
+
+
+def lengths():
+    return range(STEP, LAST + 1, STEP)
+
+
+def needed_bytes(tensors, num_tokens, max_seq_len):
+    """Of the weights that so many tokens need: rows of embeddings, the leading part of sequence matrices, all else."""
+    total = 0
+    for tensor in tensors:
+        share = 1.0
+        if "/embedder/" in tensor["name"] and "/embedding" in tensor["name"]:
+            share = min(1.0, num_tokens / tensor["shape"][0])
+        elif tensor["name"].endswith("/input_kernel"):
+            share = (num_tokens / max_seq_len) ** 2
+        total += share * tensor["bytes"]
+    return round(total)
+
+
+def tensors_of(smx, model):
+    done = subprocess.run([smx, "inspect", model, "--tensors", "--json"], text=True, capture_output=True, check=False)
+    if done.returncode:
+        raise StepFailed(f"smx inspect: {last_words(done.stderr)}")
+    return json.loads(done.stdout)["tensors"]
+
+
+def measure_length(smx, model, length):
+    command = [smx, "bench", model, "--length", str(length), "--repeat", str(REPEAT), "--json"]
+    done = subprocess.run(command, text=True, capture_output=True, check=False,
+                          preexec_fn=lambda: os.sched_setaffinity(0, processors(1)))
+    if done.returncode:
+        raise StepFailed(f"smx bench --length {length}: {last_words(done.stderr)}")
+    return json.loads(done.stdout)["latency_us"]["min"] / 1000
+
+
+def largest_jump(points):
+    pairs = zip(points, points[1:])
+    first, second = max(pairs, key=lambda pair: pair[1]["min_ms"] / pair[0]["min_ms"])
+    return {"from": first["length"], "to": second["length"], "ratio": round(second["min_ms"] / first["min_ms"], 3)}
+
+
+def measure(smx, model, bytes_per_ms):
+    """Every length twice, up and down, so that a disturbance does not stay. `bytes_per_ms` of reading, or None."""
+    best = {}
+    for length in [*lengths(), *reversed(lengths())]:
+        best[length] = min(measure_length(smx, model, length), best.get(length, float("inf")))
+        print(f"compare.py: {length} tokens, {best[length]:.1f} ms", file=sys.stderr, flush=True)
+    tensors = tensors_of(smx, model)
+    points = []
+    for length, least in sorted(best.items()):
+        point = {"length": length, "min_ms": least, "needed_bytes": needed_bytes(tensors, length, LAST)}
+        if bytes_per_ms:
+            point["reading_ms"] = round(point["needed_bytes"] / bytes_per_ms, 3)
+        points.append(point)
+    return {"points": points, "largest_jump": largest_jump(points)}
