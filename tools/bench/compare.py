@@ -56,6 +56,8 @@ def parse_arguments():
         help="no new round of a case after that, but three at least (default: %(default)s)")
     add("--starts", type=at_least_one, default=2, metavar="N", help="of each engine; the quickest counts (default: "
         "%(default)s)")
+    add("--step", type=at_least_one, choices=range(1, sweep.LAST // 2 + 1), default=8, metavar="N",
+        help="tokens between lengths of the sweep (default: %(default)s)")
     add("--only-make", action="store_true", help="install and make models, measure nothing")
     args = parser.parse_args()
     count = len(machine.processors(1024))
@@ -169,7 +171,8 @@ class Comparison:
         case = next(case for case in cases.CASES if case.name == cases.READING_CASE)
         reading = report.find(self.results.values["rows"], case.name, 1, cases.READING)
         bytes_per_ms = self.needed_bytes(case) / reading["min_ms"] if reading else None
-        self.results.values["sweep"] = sweep.measure(self.smx, self.work.smx_model(case), bytes_per_ms)
+        measured = sweep.measure(self.smx, self.work.smx_model(case), self.args.step, bytes_per_ms)
+        self.results.values["sweep"] = measured
         self.results.write()
 
     def plot(self):

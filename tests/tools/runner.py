@@ -1,6 +1,7 @@
-"""Runs the trainer's tests: every function `test_*` of the modules beside this file, or of those named.
+"""Runs the tests of tools in Python: every function `test_*` of the modules in a folder beside this file, or of those
+named. The folder has the name of the one in tools/ that it tests.
 
-  python3 tests/tools/train/runner.py [MODULE ...]
+  python3 tests/tools/runner.py train|bench [MODULE ...]
 
 A test that needs what is not there raises Skip and says what it was.
 """
@@ -10,9 +11,7 @@ import sys
 import time
 import traceback
 
-FOLDER = pathlib.Path(__file__).resolve().parent
-ROOT = FOLDER.parents[2]
-sys.path.insert(0, str(ROOT / "tools" / "train"))
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 class Skip(Exception):
@@ -39,7 +38,9 @@ def run(module):
 
 
 def main():
-    names = sys.argv[1:] or sorted(path.stem for path in FOLDER.glob("test_*.py"))
+    folder = pathlib.Path(__file__).resolve().parent / sys.argv[1]
+    sys.path[:0] = [str(folder), str(ROOT / "tools" / sys.argv[1])]
+    names = sys.argv[2:] or sorted(path.stem for path in folder.glob("test_*.py"))
     counts = [run(importlib.import_module(name)) for name in names]
     passed, failed, skipped = (sum(each) for each in zip(*counts))
     print(f"{skipped} skipped")
