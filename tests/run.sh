@@ -70,7 +70,7 @@ count() {
   if [ "${counts#* }" != 0 ]; then cat "$logs/$name.log"; echo "run.sh: $name ended with exit code $code"; fi
 }
 for program in build/host-release/bin/smx_*_tests; do run "$(basename "$program")" "$program"; done
-run bench_tests python3 tests/tools/runner.py bench
+run bench_tests /usr/bin/python3 tests/tools/runner.py bench
 if [ $train = yes ]; then run train_tests tests/tools/train/run.sh; fi
 if [ $minilm = yes ]; then run minilm tests/golden/minilm/run.sh; fi
 if [ -n "$fuzz" ]; then

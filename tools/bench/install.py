@@ -79,7 +79,8 @@ class Work:
             source = part.with_suffix(".checkpoint")
             run("random_model.py", [self.python, HERE / "random_model.py", case.size, source,
                                     *["--masked"] * case.masked])
-            run("smx-quantize", [self.programs / "smx-quantize", source, "-o", part, "--type", "int8"])
+            run("smx-quantize", [self.programs / "smx-quantize", source / "model.safetensors", "-o", part, "--type",
+                                 "int8"])
             shutil.rmtree(source)
 
         path = self.models / f"{case.smx_model}.smx"

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes the folder of a model in a published size with random weights, for measurements of speed: config.json and
-params.safetensors, as smx-quantize reads them. The same name always gives the same weights.
+model.safetensors, as smx-quantize reads them. The same name always gives the same weights.
 
     random_model.py sparse-mixer-base OUT [--masked] [--max-seq-len 512]
-    smx-quantize OUT -o base.smx --type int8
+    smx-quantize OUT/model.safetensors -o base.smx --type int8
     smx bench base.smx"""
 import argparse
 import json
@@ -31,7 +31,7 @@ def write(config, folder):
         begin = end
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    with open(folder / "params.safetensors", "wb") as file:
+    with open(folder / "model.safetensors", "wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for name, entry in header.items():
             values(name, entry["shape"]).astype("<f4").tofile(file)

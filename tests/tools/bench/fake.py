@@ -62,7 +62,9 @@ def python(arguments):
     elif arguments[:3] == ["-m", "pip", "list"]:
         print(json.dumps([{"name": "openvino", "version": "1.2"}, {"name": "pip", "version": "9"}]))
     elif arguments[0].endswith("random_model.py"):
-        pathlib.Path(arguments[2]).mkdir()
+        folder = pathlib.Path(arguments[2])
+        folder.mkdir()
+        (folder / "model.safetensors").write_text("weights", encoding="ascii")
 
 
 def main():
@@ -77,7 +79,8 @@ def main():
     if name == "smx":
         smx(arguments)
     elif name == "smx-quantize":
-        value_after(arguments, "-o").write_text("model", encoding="ascii")
+        checkpoint = pathlib.Path(arguments[0]).read_text(encoding="ascii")
+        value_after(arguments, "-o").write_text(checkpoint, encoding="ascii")
     else:
         python(arguments)
 

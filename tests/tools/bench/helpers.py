@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 
-from runner import ROOT
+from runner import ROOT, Skip
 
 COMPARE = ROOT / "tools" / "bench" / "compare.py"
 
@@ -19,6 +19,14 @@ def script(path, text):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!{sys.executable}\n{text}", encoding="utf-8")
     path.chmod(0o755)
+    return path
+
+
+def program(name):
+    """A program of the build; SMX_BIN names another folder."""
+    path = pathlib.Path(os.environ.get("SMX_BIN", ROOT / "build" / "host-release" / "bin")) / name
+    if not path.exists():
+        raise Skip(f"{path} is not built")
     return path
 
 
