@@ -14,6 +14,7 @@ Examples:
   tools/bench/compare.py /tmp/peers -o results --cases sweep
 """
 import argparse
+import os
 import pathlib
 import subprocess
 import sys
@@ -149,7 +150,7 @@ class Comparison:
     def measure(self, case, threads):
         where = report.place(case.name, threads)
         print(f"compare.py: {where}", file=sys.stderr, flush=True)
-        left_out = LeftOut(where)
+        left_out, load_average = LeftOut(where), round(os.getloadavg()[0], 2)
         workers = self.workers(case, threads)
         try:
             running = turns.start_all(workers, self.args.starts, left_out)
@@ -158,7 +159,7 @@ class Comparison:
         finally:
             for worker in workers:
                 worker.kill()
-        rows = [report.row_of(case, threads, worker) for worker in measured]
+        rows = [report.row_of(case, threads, worker, load_average) for worker in measured]
         if case.size == answers.COMPARED_SIZE:
             files = {engine: self.answer_file(engine) for engine, _ in self.files[case.name]}
             answers.add_cosines(rows, files, self.smx, self.work.smx_model(case), self.work.folder)

@@ -13,22 +13,21 @@ matplotlib.use("svg")
 matplotlib.rcParams["svg.hashsalt"] = "smx"
 from matplotlib import pyplot  # noqa: E402  the backend is chosen first
 
-COLOURS = {1: "tab:blue", 2: "tab:orange"}
 
-
-def plot_case(axes, case, rows):
+def plot_case(axes, case, rows, counts):
+    """A bar for each engine and number of threads; smx's stand out."""
     engines = [engine for engine in cases.TITLES if any(row["engine"] == engine for row in rows)]
-    counts = sorted({row["threads"] for row in rows})
     height = 0.8 / len(counts)
     for row in rows:
         y = engines.index(row["engine"]) + counts.index(row["threads"]) * height
-        bar = axes.barh(y, row["min_ms"], height, color=COLOURS.get(row["threads"]),
+        bar = axes.barh(y, row["min_ms"], height, color=f"C{counts.index(row['threads'])}",
                         alpha=1 if row["engine"] == cases.SMX else 0.5)
         axes.bar_label(bar, fmt="%.1f", padding=2, fontsize=7)
     axes.set_yticks([i + 0.4 - height / 2 for i in range(len(engines))], [cases.TITLES[engine] for engine in engines],
                     fontsize=8)
     axes.invert_yaxis()
     axes.margins(x=0.15)
+    axes.tick_params(axis="x", labelsize=7)
     axes.set_title(case.title, fontsize=9)
 
 
@@ -37,12 +36,13 @@ def plot_latency(results, path):
     figure, grid = pyplot.subplots((len(shown) + 1) // 2, 2, figsize=(11, 2.2 * ((len(shown) + 1) // 2)), squeeze=False,
                                    layout="constrained")
     panels = list(grid.flat)
+    counts = sorted({row["threads"] for row in results["rows"]})
     for axes, case in zip(panels, shown):
-        plot_case(axes, case, [row for row in results["rows"] if row["case"] == case.name])
+        plot_case(axes, case, [row for row in results["rows"] if row["case"] == case.name], counts)
     for axes in panels[len(shown):]:
         axes.axis("off")
-    handles = [pyplot.Rectangle((0, 0), 1, 1, color=colour) for colour in COLOURS.values()]
-    figure.legend(handles, [f"{threads} thread{'s' * (threads > 1)}" for threads in COLOURS], loc="outside lower right")
+    handles = [pyplot.Rectangle((0, 0), 1, 1, color=f"C{i}") for i in range(len(counts))]
+    figure.legend(handles, [f"{threads} thread{'s' * (threads > 1)}" for threads in counts], loc="outside lower right")
     host = results["machine"]
     figure.suptitle(f"Least milliseconds a text, {host['cpu']}, {host['int8_isa']}", fontsize=10)
     figure.savefig(path, metadata={"Date": None})

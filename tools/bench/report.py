@@ -8,13 +8,13 @@ import machine
 RESULTS = "results.json"
 
 
-def row_of(case, threads, worker):
-    """What was measured of one engine."""
+def row_of(case, threads, worker, load_average):
+    """What was measured of one engine; the load is that of the machine before, which should be idle."""
     start, least = worker.start_report, min(worker.latency_us) / 1000
     row = {"case": case.name, "threads": threads, "engine": worker.engine, "min_ms": round(least, 3),
            "median_ms": round(statistics.median(worker.latency_us) / 1000, 3), "samples": len(worker.latency_us),
            "start_ms": round((start["load_us"] + start["first_run_us"]) / 1000, 1),
-           "peak_rss_bytes": worker.end_report["peak_rss_bytes"], "date": machine.now()}
+           "peak_rss_bytes": worker.end_report["peak_rss_bytes"], "date": machine.now(), "load_average": load_average}
     if worker.engine != cases.READING:
         row["gmac_per_s"] = round(case.multiply_adds / least / 1e6, 1)
     if "base_rss_bytes" in start:
@@ -99,8 +99,9 @@ def details(rows):
 
 def markdown(results):
     host = results["machine"]
-    lines = [f"{host['cpu']}, {host['processors']} processors. {host['words']} Least time and, in brackets, median of "
-             "runs that engines took in turns; random weights, one text at a time.", ""]
+    isa = next((row["isa"] for row in results["rows"] if row["engine"] == cases.SMX), "not measured")
+    lines = [f"{host['cpu']}, {host['processors']} processors. {host['words']} smx: {isa}. Least time and, in brackets, "
+             "median of runs that engines took in turns; random weights, one text at a time.", ""]
     for threads in sorted({row["threads"] for row in results["rows"]}):
         lines += matrix(results["rows"], threads)
     lines += table(["goal", "threads", "ratio", "wanted", "met", "against"],
@@ -111,7 +112,7 @@ def markdown(results):
         jump = sweep["largest_jump"]
         lines += [f"Lengths {sweep['points'][0]['length']} to {sweep['points'][-1]['length']}, masked, one thread: the "
                   f"largest jump between neighbours is {jump['ratio']:.2f} times, from {jump['from']} to {jump['to']} "
-                  f"tokens (goal: at most {cases.MAX_JUMP}).", ""]
+                  f"tokens (goal: at most {cases.MAX_JUMP}, 8 tokens apart).", ""]
     lines += details(results["rows"])
     lines += [f"Left out: {cases.TITLES.get(entry['engine'], entry['engine'])}, {entry['where']}: {entry['reason']}"
               for entry in results["left_out"]]
