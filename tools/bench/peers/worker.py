@@ -6,6 +6,7 @@
   the end of stdin     {"peak_rss_bytes"}
 """
 import argparse
+import concurrent.futures
 import json
 import pathlib
 import sys
@@ -61,8 +62,9 @@ def ctranslate2(args, feeds):
 def reading(args, feeds):
     """No engine: reads so many bytes once, as fast as a dot product can. What a run that reads them cannot beat."""
     del feeds
-    numbers = numpy.ones(args.bytes // 4, numpy.float32)
-    return lambda: numpy.dot(numbers, numbers)
+    parts = numpy.array_split(numpy.ones(args.bytes // 4, numpy.float32), args.threads)
+    pool = concurrent.futures.ThreadPoolExecutor(args.threads)
+    return lambda: list(pool.map(lambda part: numpy.dot(part, part), parts))
 
 
 ENGINES = {"onnxruntime": onnxruntime, "openvino": openvino, "litert": litert, "ctranslate2": ctranslate2,
