@@ -186,7 +186,7 @@ TEST_CASE("bench: usage errors are exit code 2, and help holds examples") {
   CheckRefused(RunSmx({"bench", ShippedModel(), "--threads", "many"}), 2, {"--threads", "many"});
   const std::string help = SmxOut({"bench", "--help"});
   for (const char* word :
-       {"Example", "smx bench model.smx", "--length", "--batch", "--threads", "--repeat", "--trace"}) {
+       {"Example", "smx bench model.smx", "--length", "--batch", "--threads", "--repeat", "--trace", "--turns"}) {
     CAPTURE(word);
     CHECK(Holds(help, word));
   }
