@@ -112,7 +112,7 @@ on_arm='
   preset=${1%%/*} name=$(echo "$1-$2-$3" | tr "/," "__")
   case $preset in linux-aarch64) qemu=qemu-aarch64 root=arm64 ;; *) qemu=qemu-arm root=armhf ;; esac
   case $3-$2 in
-    commands-*) some="--source-file=*/tests/tools/* --source-file-exclude=*confidence*" ;;
+    commands-*) some="--source-file=*/tests/tools/* --source-file-exclude=*confidence*,*smx_progress*" ;;
     library-smx_program_tests) some="--source-file-exclude=*/tests/tools/*" ;;
     *) some= ;;
   esac

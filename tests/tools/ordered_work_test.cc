@@ -166,7 +166,7 @@ TEST_CASE("ordered work: at its end it waits for items that are begun, and begin
     begun.Wait();
     CHECK_FALSE(work.IsOldestDone());
     opener = std::thread([&] {
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      std::this_thread::sleep_for(std::chrono::milliseconds(500));
       may_end.Open();
     });
   }
