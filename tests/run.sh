@@ -91,8 +91,8 @@ if [ $tidy = yes ]; then run tidy tests/lint/tidy.sh build/host-release; fi
 # them (A76), with int8 matrix products, too (max; what is behind the comma makes the emulator quick at signing return
 # addresses). tests/lint looks at sources and at the host's build, and was run there. Random models are run for one
 # processor of each kind of product; the heap's counter and the parts of the quantizer, where no kernel has a say, for
-# one. `all` adds both, and what programs say of flags and files (tests/tools) but for counts over thousands of texts,
-# where most is unlike the host, on 32 bits. The longest come first.
+# one. `all` adds both, and what programs say of flags and files (tests/tools) but for counts over thousands of texts
+# and terminals, which the emulator has none of, where most is unlike the host, on 32 bits. The longest come first.
 a15=linux-armv7/cortex-a15 a53=linux-aarch64/cortex-a53 a76=linux-aarch64/cortex-a76
 max=linux-aarch64/max,pauth-impdef=on
 arm_programs="smx_program_tests smx_property_tests smx_heap_tests smx_tools_tests smx_engine_tests"
