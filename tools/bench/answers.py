@@ -2,10 +2,8 @@
 import array
 import json
 import math
-import subprocess
 
-from install import StepFailed
-from turns import last_words
+from install import run
 
 # smx's BERT is the reference's: with one product more, `hidden_mapping_in`, and the other gelu.
 COMPARED_SIZE = "sparse-mixer-base"
@@ -33,10 +31,7 @@ def read_floats(path, name):
 def smx_pooled(smx, model, ids, folder):
     given, computed = folder / "input.safetensors", folder / "output.safetensors"
     write_safetensors(given, {"input_ids": ids, "type_ids": [0] * len(ids)})
-    done = subprocess.run([smx, "run", model, "--input", given, "--output", computed], text=True, capture_output=True,
-                          check=False)
-    if done.returncode:
-        raise StepFailed(f"smx run: {last_words(done.stderr)}")
+    run("smx run", [smx, "run", model, "--input", given, "--output", computed])
     return read_floats(computed, "pooled_output")
 
 

@@ -1,4 +1,5 @@
 """Environments and model files of the peers, and smx's own: made once, in a work folder."""
+import os
 import pathlib
 import shutil
 import subprocess
@@ -14,10 +15,12 @@ class StepFailed(Exception):
     """Which step, and its last words."""
 
 
-def run(step, command, **variables):
+def run(step, command, cpus=None):
+    """What the command prints; it is held to the processors given."""
+    hold = None if cpus is None else lambda: os.sched_setaffinity(0, cpus)
     try:
-        done = subprocess.run([str(word) for word in command], env=environment(PYTHONPATH=str(HERE), **variables),
-                              text=True, errors="replace", capture_output=True, check=False)
+        done = subprocess.run([str(word) for word in command], env=environment(PYTHONPATH=str(HERE)), text=True,
+                              errors="replace", capture_output=True, check=False, preexec_fn=hold)
     except OSError as error:
         raise StepFailed(f"{step}: {error}") from error
     if done.returncode:

@@ -1,14 +1,11 @@
 """How the time of a masked model follows the length of the text."""
 import json
-import os
-import subprocess
 import sys
 
-from install import StepFailed
+from cases import MAX_SEQ_LEN as LAST
+from install import run
 from machine import processors
-from turns import last_words
 
-LAST = 512
 REPEAT = 3
 
 
@@ -26,19 +23,12 @@ def needed_bytes(tensors, num_tokens, max_seq_len):
 
 
 def tensors_of(smx, model):
-    done = subprocess.run([smx, "inspect", model, "--tensors", "--json"], text=True, capture_output=True, check=False)
-    if done.returncode:
-        raise StepFailed(f"smx inspect: {last_words(done.stderr)}")
-    return json.loads(done.stdout)["tensors"]
+    return json.loads(run("smx inspect", [smx, "inspect", model, "--tensors", "--json"]))["tensors"]
 
 
 def measure_length(smx, model, length):
-    command = [smx, "bench", model, "--length", str(length), "--repeat", str(REPEAT), "--json"]
-    done = subprocess.run(command, text=True, capture_output=True, check=False,
-                          preexec_fn=lambda: os.sched_setaffinity(0, processors(1)))
-    if done.returncode:
-        raise StepFailed(f"smx bench --length {length}: {last_words(done.stderr)}")
-    return json.loads(done.stdout)["latency_us"]["min"] / 1000
+    command = [smx, "bench", model, "--length", length, "--repeat", REPEAT, "--json"]
+    return json.loads(run(f"smx bench --length {length}", command, processors(1)))["latency_us"]["min"] / 1000
 
 
 def largest_jump(points):

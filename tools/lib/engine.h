@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <new>
 #include <string>
@@ -116,6 +117,31 @@ class WithArena {
   std::unique_ptr<EngineErrors> errors_ = std::make_unique<EngineErrors>();
   std::unique_ptr<AlignedBytes> arena_;
   std::unique_ptr<T> object_;
+};
+
+/// One object for each thread: the first at once, with the engine's notes, the others without, when their threads want
+/// them.
+template <typename T>
+class OnePerThread {
+ public:
+  using Make = std::function<T(EngineNotes notes)>;
+
+  OnePerThread(size_t num_threads, Make make) : make_(std::move(make)), objects_(num_threads) {
+    objects_[0] = make_(EngineNotes::kPrinted);
+  }
+
+  size_t size() const { return objects_.size(); }
+
+  /// With one `thread` from one thread at a time.
+  T& operator[](size_t thread) {
+    T& object = objects_[thread];
+    if (!object) object = make_(EngineNotes::kDropped);
+    return object;
+  }
+
+ private:
+  const Make make_;
+  std::vector<T> objects_;
 };
 
 }  // namespace smx::tools

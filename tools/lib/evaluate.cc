@@ -40,42 +40,31 @@ struct Run {
   int64_t microseconds = 0;
 };
 
-/// One Classifier for each thread, made when it is wanted; the first at once, with a word about what is wrong.
-class Classifiers {
- public:
-  Classifiers(const Model& model, const std::string& name, size_t num_threads)
-      : model_(model), name_(name), classifiers_(num_threads) {
-    classifiers_[0] = std::make_unique<WithArena<Classifier>>(model, Options(), name);
-  }
+using OwnedClassifier = std::unique_ptr<WithArena<Classifier>>;
 
-  void Classify(size_t thread, const LabelledText& text, const EvaluateOptions& options, Run* run) {
-    std::unique_ptr<WithArena<Classifier>>& own = classifiers_[thread];
-    if (!own) own = std::make_unique<WithArena<Classifier>>(model_, Options(), name_, EngineNotes::kDropped);
-    const std::string_view pair = options.has_pairs ? std::string_view{text.text_pair} : std::string_view();
-    TextOptions text_options;
-    text_options.windows = options.windows;
-    run->probabilities.resize(model_.info().num_classes);
-    const int64_t start = NowMicroseconds();
-    const Status status =
-        (*own)->Classify(text.text, pair, text_options, Span<float>(run->probabilities), &run->prediction);
-    run->microseconds = NowMicroseconds() - start;
-    own->Check(status);
-  }
-
- private:
-  const Model& model_;
-  const std::string& name_;
-  std::vector<std::unique_ptr<WithArena<Classifier>>> classifiers_;
-};
+void ClassifyOne(const LabelledText& text, const EvaluateOptions& options, WithArena<Classifier>* classifier,
+                 Run* run) {
+  const std::string_view pair = options.has_pairs ? std::string_view{text.text_pair} : std::string_view();
+  TextOptions text_options;
+  text_options.windows = options.windows;
+  const int64_t start = NowMicroseconds();
+  const Status status =
+      (*classifier)->Classify(text.text, pair, text_options, Span<float>(run->probabilities), &run->prediction);
+  run->microseconds = NowMicroseconds() - start;
+  classifier->Check(status);
+}
 
 /// Classifies every text and hands each prediction to `use`, in order, with all probabilities.
 RunCounts ClassifyAll(const Model& model, const std::string& model_name, const std::vector<LabelledText>& texts,
                       const EvaluateOptions& options, const UseFn& use) {
   RunCounts counts;
   counts.num_threads = std::min(options.num_threads, texts.size());
-  Classifiers classifiers(model, model_name, counts.num_threads);
+  OnePerThread<OwnedClassifier> classifiers(counts.num_threads, [&](EngineNotes notes) {
+    return std::make_unique<WithArena<Classifier>>(model, Options(), model_name, notes);
+  });
   OrderedWork<Run> work(counts.num_threads, [&](size_t thread, Run* run) {
-    classifiers.Classify(thread, texts[run->index], options, run);
+    run->probabilities.resize(model.info().num_classes);
+    ClassifyOne(texts[run->index], options, classifiers[thread].get(), run);
   });
   const int64_t start = NowMicroseconds();
   int64_t microseconds = 0;

@@ -116,6 +116,14 @@ float Bfloat16ToFloat(uint16_t bits) {
   return value;
 }
 
+/// Of an array whose dtype is T's.
+template <typename T>
+std::vector<T> CopyValues(const Array& array) {
+  std::vector<T> values(array.NumValues());
+  if (!values.empty()) std::memcpy(values.data(), array.bytes.data(), array.bytes.size());
+  return values;
+}
+
 template <typename T>
 Array FromValues(const char* dtype, const std::vector<T>& values, const std::vector<size_t>& shape) {
   Array array = {dtype, shape, std::vector<uint8_t>(values.size() * sizeof(T))};
@@ -191,14 +199,11 @@ std::vector<uint8_t> SerializeSafetensors(const ArrayMap& arrays) {
 }
 
 std::vector<float> ToFloat(const std::string& name, const Array& array) {
-  std::vector<float> values(array.NumValues());
-  if (array.dtype == "F32") {
-    if (!values.empty()) std::memcpy(values.data(), array.bytes.data(), array.bytes.size());
-    return values;
-  }
+  if (array.dtype == "F32") return CopyValues<float>(array);
   if (array.dtype != "F16" && array.dtype != "BF16") {
     throw Error(ExitCode::kBadInput, "array " + name + ": dtype " + array.dtype + ", must be F32, F16 or BF16");
   }
+  std::vector<float> values(array.NumValues());
   for (size_t i = 0; i < values.size(); ++i) {
     uint16_t bits;
     std::memcpy(&bits, array.bytes.data() + 2 * i, 2);
@@ -211,9 +216,7 @@ std::vector<int32_t> ToInt32(const std::string& name, const Array& array) {
   if (array.dtype != "I32") {
     throw Error(ExitCode::kBadInput, "array " + name + ": dtype " + array.dtype + ", must be I32");
   }
-  std::vector<int32_t> values(array.NumValues());
-  if (!values.empty()) std::memcpy(values.data(), array.bytes.data(), array.bytes.size());
-  return values;
+  return CopyValues<int32_t>(array);
 }
 
 Array FromFloat(const std::vector<float>& values, const std::vector<size_t>& shape) {

@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include <unistd.h>
 
@@ -39,10 +38,11 @@ class Answering {
   Answering(const TextSource& texts, const AnswerOptions& options, const MakeTextAnswerer& make)
       : make_(make),
         num_together_(options.threads.value_or(1)),
-        own_(WithFirst(options.threads.value_or(NumProcessors()), make(EngineOptions(1), EngineNotes::kPrinted))),
+        own_(options.threads.value_or(NumProcessors()),
+             [this](EngineNotes notes) { return make_(EngineOptions(1), notes); }),
         reader_(texts.Open()),
         progress_(options.name, isatty(STDOUT_FILENO) == 0 && !reader_->IsTerminal()),
-        work_(own_.size(), [this](size_t thread, Item* item) { Answer(OwnOf(thread), item->input, &item->output); }) {}
+        work_(own_.size(), [this](size_t thread, Item* item) { Answer(own_[thread], item->input, &item->output); }) {}
 
   void Run() {
     for (Item item; Take(&item.input); item = {}) {
@@ -63,12 +63,6 @@ class Answering {
     TextOutput output;
   };
 
-  static std::vector<TextAnswerer> WithFirst(size_t size, TextAnswerer first) {
-    std::vector<TextAnswerer> answerers(size);
-    answerers[0] = std::move(first);
-    return answerers;
-  }
-
   /// The next text, after what can be printed until then. Waits for it only when every text before has been answered,
   /// as a program would that takes them one by one.
   bool Take(InputText* input) {
@@ -80,12 +74,6 @@ class Answering {
       PrintAll();
       throw;
     }
-  }
-
-  const TextAnswerer& OwnOf(size_t thread) {
-    TextAnswerer& own = own_[thread];
-    if (!own) own = make_(EngineOptions(1), EngineNotes::kDropped);
-    return own;
   }
 
   const TextAnswerer& Together() {
@@ -134,7 +122,7 @@ class Answering {
 
   const MakeTextAnswerer& make_;
   const size_t num_together_;
-  std::vector<TextAnswerer> own_;  // one for each thread; the first is at hand for a text that comes alone, too
+  OnePerThread<TextAnswerer> own_;  // the first is at hand for a text that comes alone, too
   TextAnswerer together_;
   std::unique_ptr<TextReader> reader_;
   ProgressBar progress_;

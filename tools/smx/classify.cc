@@ -70,9 +70,8 @@ class Classify {
 
   void Answer(const InputText& input, Session* session, TextOutput* output) const {
     Prediction prediction;
-    const std::string_view pair = input.has_pair ? std::string_view{input.text_pair} : std::string_view();
-    session->classifier.Check(
-        session->classifier->Classify(input.text, pair, options_, Span<float>(session->probabilities), &prediction));
+    session->classifier.Check(session->classifier->Classify(input.text, input.pair(), options_,
+                                                            Span<float>(session->probabilities), &prediction));
     SayHowRead(input,
                {prediction.num_tokens, prediction.num_tokens_whole, prediction.num_windows, prediction.num_tokens},
                &output->words);

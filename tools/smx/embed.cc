@@ -50,9 +50,8 @@ class Embed {
 
   void Answer(const InputText& input, Session* session, TextOutput* output) const {
     TokenizeResult tokens = {};
-    const std::string_view pair = input.has_pair ? std::string_view{input.text_pair} : std::string_view();
     session->embedder.Check(
-        session->embedder->Embed(input.text, pair, options_, Span<float>(session->embedding), &tokens));
+        session->embedder->Embed(input.text, input.pair(), options_, Span<float>(session->embedding), &tokens));
     SayHowRead(input, tokens, &output->words);
     output->answer += flags_.json ? JsonLine(input, session->embedding, tokens) : Line(session->embedding);
   }

@@ -47,10 +47,9 @@ class Fill {
 
   void Answer(const InputText& input, Session* session, TextOutput* output) const {
     FillResult result = {};
-    const std::string_view pair = input.has_pair ? std::string_view{input.text_pair} : std::string_view();
     const std::vector<MaskCandidate>& candidates = session->candidates;
     session->filler.Check(
-        session->filler->Fill(input.text, pair, options_, Span<MaskCandidate>(session->candidates), &result));
+        session->filler->Fill(input.text, input.pair(), options_, Span<MaskCandidate>(session->candidates), &result));
     SayHowRead(input, result.tokens, &output->words);
     if (result.num_masks == 0) AppendF(&output->words, "%s: no mask in it, such as [MASK]\n", input.place.c_str());
     output->answer += flags_.json ? JsonLine(input, candidates, result) : Lines(input, candidates, result.num_masks);

@@ -45,9 +45,8 @@ class Label {
 
   void Answer(const InputText& input, Session* session, TextOutput* output) const {
     TokenizeResult result = {};
-    const std::string_view pair = input.has_pair ? std::string_view{input.text_pair} : std::string_view();
     session->labeler.Check(
-        session->labeler->Label(input.text, pair, options_, Span<TokenLabel>(session->tokens), &result));
+        session->labeler->Label(input.text, input.pair(), options_, Span<TokenLabel>(session->tokens), &result));
     SayHowRead(input, result, &output->words);
     const std::vector<LabelledSpan> spans = SpansOf(input, {session->tokens.data(), result.num_tokens});
     output->answer += flags_.json ? JsonLine(input, spans, result) : Lines(input, spans);

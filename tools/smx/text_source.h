@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct InputText {
   std::string text_pair;
   bool has_pair = false;
   std::string place;
+
+  /// As the engine takes it; without data when there is none.
+  std::string_view pair() const { return has_pair ? std::string_view{text_pair} : std::string_view(); }
 };
 
 /// Texts one by one, in order.

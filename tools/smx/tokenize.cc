@@ -27,7 +27,6 @@ struct Tokens {
 
 /// The whole text, however long: the first call counts when the guess was too small.
 Tokens TokenizeWhole(const Tokenizer& tokenizer, const InputText& input, const TokenizeOptions& options) {
-  const std::string_view pair = input.has_pair ? std::string_view{input.text_pair} : std::string_view();
   size_t capacity = 16 + (input.text.size() + input.text_pair.size()) / 3;
   Tokens tokens;
   std::vector<uint8_t> scratch(tokenizer.scratch_bytes());
@@ -36,7 +35,7 @@ Tokens TokenizeWhole(const Tokenizer& tokenizer, const InputText& input, const T
     tokens.type_ids.resize(capacity);
     tokens.offsets.resize(capacity);
     TokenizeResult result;
-    const Status status = tokenizer.Tokenize(input.text, pair, options,
+    const Status status = tokenizer.Tokenize(input.text, input.pair(), options,
                                              {Span<int32_t>(tokens.ids), Span<int32_t>(tokens.type_ids),
                                               Span<TokenOffset>(tokens.offsets), Span<uint8_t>(scratch)},
                                              &result);

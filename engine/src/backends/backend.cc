@@ -19,7 +19,9 @@ size_t Backend::NumParts(size_t size, size_t values) const {
   constexpr size_t kValuesPerPart = 16384;
   constexpr size_t kPartsPerThread = 4;
   if (num_threads() == 1) return 1;
-  return std::min({size, num_threads() * kPartsPerThread, size * values / kValuesPerPart});
+  const uint64_t parts_that_pay = uint64_t{size} * values / kValuesPerPart;  // 32 bits do not hold all products
+  const size_t most = std::min(size, num_threads() * kPartsPerThread);
+  return static_cast<size_t>(std::min<uint64_t>(most, parts_that_pay));
 }
 
 Status Backend::Create(const Options& options, bool has_int8_products, SharedSlot* shared) {

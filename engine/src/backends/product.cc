@@ -39,12 +39,12 @@ ProductInput ProductInputRoom::LoadedForm(const Arena& arena, ConstMatF x) const
   return {x, DenseMat<const int8_t>(arena.Get<int8_t>(values_), x.rows, x.cols), arena.Get<RowQuantization>(params_)};
 }
 
-void ProductInputRoom::QuantizeRow(const Backend& backend, const ProductInput& loaded, const Arena& arena,
-                                   size_t row) const {
+void ProductInputRoom::QuantizeRows(const Backend& backend, const Arena& arena, ConstMatF x, size_t first,
+                                    size_t count) const {
   if (type_ == WeightType::kF32) return;
-  const Mat<int8_t> values = DenseMat(arena.Get<int8_t>(values_), loaded.rows(), loaded.f32.cols);
-  backend.kernels.quantize_rows(loaded.f32.Rows(row, 1), input_scales_, values.Rows(row, 1),
-                                arena.Get<RowQuantization>(params_) + row);
+  const Mat<int8_t> values = DenseMat(arena.Get<int8_t>(values_), x.rows, x.cols);
+  backend.kernels.quantize_rows(x.Rows(first, count), input_scales_, values.Rows(first, count),
+                                arena.Get<RowQuantization>(params_) + first);
 }
 
 void ProductInputRoom::FinishLoad(const Arena& arena, size_t rows) const {
@@ -54,9 +54,7 @@ void ProductInputRoom::FinishLoad(const Arena& arena, size_t rows) const {
 ProductInput ProductInputRoom::Load(const Backend& backend, const Arena& arena, ConstMatF x) const {
   const ProductInput loaded = LoadedForm(arena, x);
   if (type_ == WeightType::kF32) return loaded;
-  backend.SplitRows(x.rows, x.cols, [&](size_t first, size_t count) {
-    for (size_t r = first; r < first + count; ++r) QuantizeRow(backend, loaded, arena, r);
-  });
+  backend.SplitRows(x.rows, x.cols, [&](size_t first, size_t count) { QuantizeRows(backend, arena, x, first, count); });
   FinishLoad(arena, x.rows);
   return loaded;
 }
@@ -64,9 +62,8 @@ ProductInput ProductInputRoom::Load(const Backend& backend, const Arena& arena, 
 ProductInput ProductInputRoom::KeepFirst(const Arena& arena, const ProductInput& loaded, size_t rows) const {
   ProductInput kept = loaded;
   kept.f32 = loaded.f32.Rows(0, rows);
-  if (type_ == WeightType::kF32) return kept;
   kept.qd8 = loaded.qd8.Rows(0, rows);
-  RepeatLastRow(arena.Get<RowQuantization>(params_), rows);
+  FinishLoad(arena, rows);
   return kept;
 }
 

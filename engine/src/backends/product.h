@@ -47,9 +47,9 @@ class ProductInputRoom {
   ProductInput KeepFirst(const Arena& arena, const ProductInput& loaded, size_t rows) const;
 
  private:
-  /// x as it will be when QuantizeRow was called for every row and FinishLoad after them.
+  /// x as it will be when QuantizeRows was called for all rows and FinishLoad after them.
   ProductInput LoadedForm(const Arena& arena, ConstMatF x) const;
-  void QuantizeRow(const Backend& backend, const ProductInput& loaded, const Arena& arena, size_t row) const;
+  void QuantizeRows(const Backend& backend, const Arena& arena, ConstMatF x, size_t first, size_t count) const;
   void FinishLoad(const Arena& arena, size_t rows) const;
 
   WeightType type_ = WeightType::kF32;
@@ -64,7 +64,7 @@ ProductInput ProductInputRoom::Load(const Backend& backend, const Arena& arena, 
   backend.SplitRows(x.rows, x.cols, [&](size_t first, size_t count) {
     for (size_t r = first; r < first + count; ++r) {
       make(x.Rows(r, 1));
-      QuantizeRow(backend, loaded, arena, r);
+      QuantizeRows(backend, arena, x, r, 1);
     }
   });
   FinishLoad(arena, x.rows);

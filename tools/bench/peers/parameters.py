@@ -3,8 +3,7 @@ import numpy
 
 import random_model
 import sizes
-
-MAX_SEQ_LEN = 512
+from cases import MAX_SEQ_LEN
 
 
 class Parameters:
