@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/count.h"
 #include "support/models.h"
 #include "support/random_model.h"
 #include "support/session.h"
@@ -13,6 +14,7 @@
 using smx::Options;
 using smx::tests::Answer;
 using smx::tests::MemoryModel;
+using smx::tests::NumModels;
 using smx::tests::Random;
 using smx::tests::SameBits;
 using smx::tests::Session;
@@ -105,21 +107,24 @@ ModelContent InReferenceOrder(const ModelContent& content, size_t group, size_t 
 }  // namespace
 
 TEST_CASE("routing groups: of one text each, texts answer as they do alone") {
-  const size_t num_checked = ForRandomModels(120, [](ModelContent* content, WeightsType type, const TokenInput& input) {
-    const Answer all = RunAsGroups(content, type, input, /*reference_order=*/false);
-    const MemoryModel model(*content, type);
-    Session session(*model);
-    for (size_t text = 0; text < input.num_texts; ++text) {
-      CHECK(SameBits(AnswerOf(all, text, input.num_texts), session.Run(TextOf(input, text), false)));
-    }
-  });
-  CHECK(num_checked > 40);
+  const size_t count = NumModels(120);
+  const size_t num_checked =
+      ForRandomModels(count, [](ModelContent* content, WeightsType type, const TokenInput& input) {
+        const Answer all = RunAsGroups(content, type, input, /*reference_order=*/false);
+        const MemoryModel model(*content, type);
+        Session session(*model);
+        for (size_t text = 0; text < input.num_texts; ++text) {
+          CHECK(SameBits(AnswerOf(all, text, input.num_texts), session.Run(TextOf(input, text), false)));
+        }
+      });
+  CHECK(num_checked > count / 3);
 }
 
 TEST_CASE("routing groups: in the reference's order, expert (g E + e) div G computes what expert e takes in group g") {
+  const size_t count = NumModels(120);
   size_t num_different = 0;
   const size_t num_checked =
-      ForRandomModels(120, [&](ModelContent* content, WeightsType type, const TokenInput& input) {
+      ForRandomModels(count, [&](ModelContent* content, WeightsType type, const TokenInput& input) {
         const Answer all = RunAsGroups(content, type, input, /*reference_order=*/true);
         const Answer plain = RunAsGroups(content, type, input, /*reference_order=*/false);
         num_different += SameBits(all, plain) ? 0 : 1;
@@ -128,6 +133,6 @@ TEST_CASE("routing groups: in the reference's order, expert (g E + e) div G comp
           CHECK(SameBits(AnswerOf(all, text, input.num_texts), Session(*model).Run(TextOf(input, text), false)));
         }
       });
-  CHECK(num_checked > 40);
-  CHECK(num_different > 10);
+  CHECK(num_checked > count / 3);
+  CHECK(num_different > count / 12);
 }

@@ -99,7 +99,7 @@ TEST_CASE("Fourier, Hartley: float32 agrees with the definition for every short 
 TEST_CASE("Fourier, Hartley: int8 products stay within the noise of two roundings of the definition") {
   // Two products in a row, each with noise 0.0096 of a row's deviation (support/tolerance.h); four deviations of the
   // noise are far from the largest value, which is several deviations itself.
-  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + 30; ++seed) {
+  for (uint64_t seed = kFirstSeed; seed < kFirstSeed + NumModels(30); ++seed) {
     CAPTURE(seed);
     const ModelContent content = ModelOfMixing(seed, KindOf(seed));
     CAPTURE(smx::tests::Describe(content.config));

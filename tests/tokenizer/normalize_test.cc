@@ -35,14 +35,10 @@ std::string Normalize(const smx::tools::NormalizationTable& table, std::string_v
   return out;
 }
 
-const smx::tools::NormalizationTable& Uncased() {
-  static const auto table = smx::tools::BuildNormalizationTable({true, true, true, true});
-  return table;
-}
+const smx::tools::NormalizationTable& Uncased() { return smx::tools::BertNormalization({true, true, true, true}); }
 
 const smx::tools::NormalizationTable& Untouched() {
-  static const auto table = smx::tools::BuildNormalizationTable({false, false, false, false});
-  return table;
+  return smx::tools::BertNormalization({false, false, false, false});
 }
 
 }  // namespace
@@ -55,7 +51,7 @@ TEST_CASE("normalize: letters lose accents and case, with the switches of BERT")
 }
 
 TEST_CASE("normalize: without strip_accents a capital I with dot is two code points in lower case") {
-  const auto table = smx::tools::BuildNormalizationTable({true, true, false, true});
+  const auto& table = smx::tools::BertNormalization({true, true, false, true});
   CHECK(Normalize(table, "\u0130") == "i\u0307");
 }
 

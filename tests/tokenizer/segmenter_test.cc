@@ -16,6 +16,7 @@
 using smx::testing::BuiltTokenizer;
 using smx::testing::Tokens;
 using smx::tests::LongText;
+using smx::tests::NumModels;
 using smx::tools::SentencePiece;
 
 namespace {
@@ -102,7 +103,7 @@ TEST_CASE("segmenter: with byte fallback an unknown code point is its bytes, eac
 
 TEST_CASE("segmenter: texts of many blocks are cut as by the whole table") {
   std::mt19937 random(6);
-  for (int round = 0; round < 60; ++round) {
+  for (size_t round = 0; round < NumModels(60); ++round) {
     CAPTURE(round);
     std::vector<SentencePiece> pieces;
     std::map<std::string, bool> known;

@@ -4,6 +4,7 @@
 #include <array>
 #include <functional>
 #include <map>
+#include <mutex>
 
 #include "error.h"
 #include "tokenizer_format.h"
@@ -147,8 +148,16 @@ class TableBuilder {
 
 }  // namespace
 
-NormalizationTable BuildNormalizationTable(const NormalizationSwitches& switches) {
-  return TableBuilder([&](char32_t c) { return Normalize(switches, c); }, switches.strip_accents).Build();
+const NormalizationTable& BertNormalization(NormalizationSwitches switches) {
+  static std::mutex mutex;
+  static std::map<std::array<bool, 4>, NormalizationTable> made;
+  const std::array<bool, 4> key = {switches.clean_text, switches.handle_chinese_chars, switches.strip_accents,
+                                   switches.lowercase};
+  const std::lock_guard<std::mutex> lock(mutex);
+  const auto known = made.find(key);
+  if (known != made.end()) return known->second;
+  const auto rule = [&](char32_t code_point) { return Normalize(switches, code_point); };
+  return made.emplace(key, TableBuilder(rule, switches.strip_accents).Build()).first->second;
 }
 
 const NormalizationTable& StrippedNfkd(bool lowercase) {

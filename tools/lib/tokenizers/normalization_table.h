@@ -23,8 +23,9 @@ struct NormalizationSwitches {
   bool lowercase;
 };
 
-/// BertNormalizer followed by BertPreTokenizer of Hugging Face's `tokenizers`, as one action per code point.
-NormalizationTable BuildNormalizationTable(const NormalizationSwitches& switches);
+/// BertNormalizer followed by BertPreTokenizer of Hugging Face's `tokenizers`, as one action per code point. Made
+/// once for the same switches, as there are a million code points.
+const NormalizationTable& BertNormalization(NormalizationSwitches switches);
 
 /// NFKD, StripAccents and, if so, Lowercase of the same. All that NFKD would put in order is stripped, so it is one
 /// action per code point, too, and once more changes nothing. Made once.

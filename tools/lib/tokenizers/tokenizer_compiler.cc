@@ -87,13 +87,13 @@ void AddNormalization(const TokenizerSwitches& switches, CompiledTokenizer* toke
   tokenizer->handle_chinese_chars = switches.handle_chinese_chars;
   tokenizer->lowercase = switches.lowercase;
   tokenizer->strip_accents = switches.strip_accents.value_or(switches.lowercase);
-  NormalizationTable table = BuildNormalizationTable(
+  const NormalizationTable& table = BertNormalization(
       {tokenizer->clean_text, tokenizer->handle_chinese_chars, tokenizer->strip_accents, tokenizer->lowercase});
-  tokenizer->block_index = std::move(table.block_index);
-  tokenizer->blocks = std::move(table.blocks);
-  tokenizer->sequences = std::move(table.sequences);
+  tokenizer->block_index = table.block_index;
+  tokenizer->blocks = table.blocks;
+  tokenizer->sequences = table.sequences;
   tokenizer->decompose_hangul = table.decompose_hangul;
-  tokenizer->unicode_version = std::move(table.unicode_version);
+  tokenizer->unicode_version = table.unicode_version;
 }
 
 CompiledTokenizer CompileLines(const std::string& path, std::string_view content, const TokenizerSwitches& switches) {
