@@ -74,11 +74,10 @@ void CountBf16Router(ConstMatF x, const float* kernel, const float* bias, MatF l
   real_kernels.router_bf16(x, kernel, bias, logits, probs);
 }
 
-void CountAttentionHead(ConstMatF q, ConstMatF k_transposed, ConstMatF v, const unsigned char* is_real, MatF scores,
-                        MatF out) {
-  counted_macs += uint64_t{q.rows} * q.cols * k_transposed.cols;  // scores
-  counted_macs += uint64_t{out.rows} * v.rows * v.cols;           // their sum of values
-  real_kernels.attention_head(q, k_transposed, v, is_real, scores, out);
+void CountAttentionHead(ConstMatF q, ConstMatF k, ConstMatF v, const unsigned char* is_real, float* scratch, MatF out) {
+  counted_macs += uint64_t{q.rows} * q.cols * k.rows;    // scores
+  counted_macs += uint64_t{out.rows} * v.rows * v.cols;  // their sum of values
+  real_kernels.attention_head(q, k, v, is_real, scratch, out);
 }
 
 }  // namespace

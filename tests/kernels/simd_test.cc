@@ -207,17 +207,18 @@ TEST_CASE("simd: a head of attention has the reference's bits, with pads and wit
       CAPTURE(keys);
       const size_t queries = (keys * 5 + 7) / 8;
       const Matrix q = numbers.Make(queries, d_head, 4, kind);
-      const Matrix k_transposed = numbers.Make(d_head, keys, 0, kind);
+      const Matrix k = numbers.Make(keys, d_head, 4, kind);
       const Matrix v = numbers.Make(keys, d_head, 4, kind);
       std::vector<unsigned char> is_real(keys, 1);
       for (size_t i = keys * 2 / 3; i < keys; ++i) is_real[i] = 0;
-      const unsigned char* const masks[] = {nullptr, is_real.data()};
+      const std::vector<unsigned char> no_pads(keys, 1);
+      const unsigned char* const masks[] = {nullptr, is_real.data(), no_pads.data()};
       for (const unsigned char* real : masks) {
         Matrix out(queries, d_head, 4), expected(queries, d_head, 4);
-        Matrix scores(smx::kAttentionScoreRows, keys), more_scores(smx::kAttentionScoreRows, keys);
-        table.attention_head(q.mat(), k_transposed.mat(), v.mat(), real, scores.mat(), out.mat());
-        smx::AttentionHead_f32__reference(q.mat(), k_transposed.mat(), v.mat(), real, more_scores.mat(),
-                                          expected.mat());
+        const auto size = static_cast<size_t>(smx::AttentionScratchFloats(keys, d_head).value());
+        std::vector<float> scratch(size), more(size);
+        table.attention_head(q.mat(), k.mat(), v.mat(), real, scratch.data(), out.mat());
+        smx::AttentionHead_f32__reference(q.mat(), k.mat(), v.mat(), real, more.data(), expected.mat());
         CHECK(SameBits(out.values, expected.values));
       }
     }

@@ -33,12 +33,11 @@ void MixingAttention::Prepare(const AttentionWeights& weights, const PrepareCont
   value_rows_ = plan->Acquire("value", bytes);
   plan->NextStep();
   x_room_.Release(plan);
-  const Checked row_per_thread = Checked(context.options.num_threads) * Checked(context.max_tokens) * floats;
-  key_transposed_ = plan->Acquire("key_transposed", Checked(d_head) * row_per_thread);
-  scores_ = plan->Acquire("attention_scores", Checked(kAttentionScoreRows) * row_per_thread);
+  scratch_ = plan->Acquire("attention_scratch", Checked(context.options.num_threads) *
+                                                    AttentionScratchFloats(context.max_tokens, d_head) * floats);
   attended_ = plan->Acquire("attended", bytes);
   plan->NextStep();
-  for (const BufferId id : {query_rows_, key_rows_, value_rows_, key_transposed_, scores_}) plan->Release(id);
+  for (const BufferId id : {query_rows_, key_rows_, value_rows_, scratch_}) plan->Release(id);
   attended_room_.Acquire(weights.out.type, rows, d, plan);
   plan->NextStep();
   *out = plan->Acquire("mixing_output", bytes);
@@ -62,17 +61,15 @@ void MixingAttention::RunHeads(const RunContext& run, size_t text, const Rows& r
   const size_t keys = rows.key.rows / run.batch_size;
   const size_t num_heads = run.config.num_heads;
   const size_t d_head = rows.query.cols / num_heads;
-  float* const key_transposed = run.arena.Get<float>(key_transposed_);
-  float* const scores = run.arena.Get<float>(scores_);
+  float* const scratch = run.arena.Get<float>(scratch_);
+  const size_t scratch_floats = static_cast<size_t>(AttentionScratchFloats(keys, d_head).value());
   const unsigned char* is_real = run.is_real == nullptr ? nullptr : run.is_real + text * run.seq_len;
   const auto head_of = [&](MatF all, size_t h, size_t count) { return Head(all, h, d_head).Rows(text * count, count); };
   backend.Split(num_heads, queries * keys, [&](size_t thread, size_t first, size_t count) {
-    const MatF its_keys = DenseMat(key_transposed + thread * d_head * keys, d_head, keys);
-    const MatF its_scores = DenseMat(scores + thread * kAttentionScoreRows * keys, kAttentionScoreRows, keys);
     for (size_t h = first; h < first + count; ++h) {
-      backend.kernels.transpose(head_of(rows.key, h, keys), its_keys);
-      backend.kernels.attention_head(head_of(rows.query, h, queries), its_keys, head_of(rows.value, h, keys), is_real,
-                                     its_scores, head_of(rows.attended, h, queries));
+      backend.kernels.attention_head(head_of(rows.query, h, queries), head_of(rows.key, h, keys),
+                                     head_of(rows.value, h, keys), is_real, scratch + thread * scratch_floats,
+                                     head_of(rows.attended, h, queries));
     }
   });
   run.backend->macs += 2 * uint64_t{queries} * keys * rows.query.cols;

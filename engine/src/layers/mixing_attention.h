@@ -23,7 +23,7 @@ class MixingAttention {
   const AttentionWeights* weights_ = nullptr;
   Product query_, key_, value_, out_;
   ProductInputRoom x_room_, attended_room_;
-  BufferId query_rows_, key_rows_, value_rows_, key_transposed_, scores_, attended_;
+  BufferId query_rows_, key_rows_, value_rows_, scratch_, attended_;
 };
 
 }  // namespace smx

@@ -76,19 +76,17 @@ void Transpose_f32__reference(ConstMatF in, MatF out) {
   }
 }
 
-void AttentionHead_f32__reference(ConstMatF q, ConstMatF k_transposed, ConstMatF v, const unsigned char* is_real,
-                                  MatF scores, MatF out) {
+void AttentionHead_f32__reference(ConstMatF q, ConstMatF k, ConstMatF v, const unsigned char* is_real, float* scratch,
+                                  MatF out) {
   const size_t n = v.rows;
   const float scale = 1.0f / std::sqrt(static_cast<float>(q.cols));
-  float* row = scores.Row(0);
+  float* row = scratch;
   for (size_t i = 0; i < q.rows; ++i) {
-    std::fill_n(row, n, 0.0f);
-    for (size_t c = 0; c < q.cols; ++c) {
-      const float query = q.Row(i)[c];
-      const float* keys = k_transposed.Row(c);
-      for (size_t j = 0; j < n; ++j) row[j] += query * keys[j];
+    for (size_t j = 0; j < n; ++j) {
+      row[j] = 0.0f;
+      for (size_t c = 0; c < q.cols; ++c) row[j] += q.Row(i)[c] * k.Row(j)[c];
+      row[j] *= scale;
     }
-    for (size_t j = 0; j < n; ++j) row[j] *= scale;
     for (size_t j = 0; is_real != nullptr && j < n; ++j) {
       if (is_real[i] == 0 || is_real[j] == 0) row[j] = std::numeric_limits<float>::lowest();
     }

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "kernels/activations.h"
@@ -79,36 +80,91 @@ HWY_NOINLINE void SmallProduct(ConstMatF a, ConstMatF b, float scale, MatF out) 
   if (c < b.cols) ProductColumns<kRows, 1>(a, b, scale, c, b.cols - c, out);
 }
 
-/// Unless both tokens are real, the score is the lowest number.
-HWY_INLINE void MaskScores(const unsigned char* is_real, size_t query, float* row, size_t n) {
-  for (size_t j = 0; j < n; ++j) {
-    if (is_real[query] == 0 || is_real[j] == 0) row[j] = std::numeric_limits<float>::lowest();
+// Keys and values are read column by column for every few queries. As rows of all heads these columns lie a power of
+// two apart, often, where a cache has few places for them; so a head is copied first, into panels.
+
+/// Columns of a matrix [depth, cols], kAttentionPanel at a time, in panels [depth, kAttentionPanel]. What the last one
+/// has behind `cols` is never read.
+struct Panels {
+  float* data;
+  size_t depth;
+  size_t cols;
+
+  size_t count() const { return (cols + kAttentionPanel - 1) / kAttentionPanel; }
+  float* Panel(size_t i) const { return data + i * kAttentionPanel * depth; }
+  size_t ColsOf(size_t i) const { return std::min(cols - i * kAttentionPanel, kAttentionPanel); }
+  float* End() const { return Panel(count()); }
+};
+
+inline void PackTransposed(ConstMatF in, Panels out) {
+  for (size_t i = 0; i < out.count(); ++i) {
+    Transpose(in.Rows(i * kAttentionPanel, out.ColsOf(i)), DenseMat(out.Panel(i), out.depth, kAttentionPanel));
   }
 }
 
-/// What the queries of one head attend to: k transposed [head size, tokens], v [tokens, head size].
+inline void Pack(ConstMatF in, Panels out) {
+  for (size_t i = 0; i < out.count(); ++i) {
+    const size_t cols = out.ColsOf(i);
+    for (size_t r = 0; r < in.rows; ++r) {
+      const float* const from = in.Row(r) + i * kAttentionPanel;
+      float* const to = out.Panel(i) + r * kAttentionPanel;
+      ForColumns(cols, [=](size_t c, size_t count) { Store(Load(from + c, count), to + c, count); });
+    }
+  }
+}
+
+/// out [kRows, b.cols] = a [kRows, b.depth] b * scale, summed over b's rows in order.
+template <size_t kRows>
+HWY_INLINE void MultiplyPanels(ConstMatF a, Panels b, float scale, MatF out) {
+  for (size_t i = 0; i < b.count(); ++i) {
+    const size_t cols = b.ColsOf(i);
+    SmallProduct<kRows>(a, {b.Panel(i), b.depth, cols, kAttentionPanel}, scale,
+                        {out.data + i * kAttentionPanel, kRows, cols, out.stride});
+  }
+}
+
+/// Unless both tokens are real, the score is the lowest number.
+HWY_INLINE void MaskScores(const unsigned char* is_real, size_t query, float* row, size_t n) {
+  constexpr float kLowest = std::numeric_limits<float>::lowest();
+  if (is_real[query] == 0) {
+    std::fill_n(row, n, kLowest);
+    return;
+  }
+  for (size_t j = 0; j < n; ++j) {
+    if (is_real[j] == 0) row[j] = kLowest;
+  }
+}
+
+/// What the queries of one head attend to: k transposed [head size, keys], v [keys, head size].
 struct Attended {
-  ConstMatF k_transposed;
-  ConstMatF v;
-  const unsigned char* is_real;
+  Panels k;
+  Panels v;
+  const unsigned char* is_real;  // null: there are no pads
 };
 
 /// kRows queries from `first` on, as many as there are rows of scores.
 template <size_t kRows>
 HWY_INLINE void AttendRows(ConstMatF q, size_t first, const Attended& to, MatF scores, MatF out) {
   const float scale = 1.0f / std::sqrt(static_cast<float>(q.cols));
-  SmallProduct<kRows>(q.Rows(first, kRows), to.k_transposed, scale, scores);
+  MultiplyPanels<kRows>(q.Rows(first, kRows), to.k, scale, scores);
   for (size_t i = 0; i < kRows; ++i) {
     float* const row = scores.Row(i);
-    if (to.is_real != nullptr) MaskScores(to.is_real, first + i, row, to.v.rows);
-    SoftmaxRow(row, to.v.rows);
+    if (to.is_real != nullptr) MaskScores(to.is_real, first + i, row, scores.cols);
+    SoftmaxRow(row, scores.cols);
   }
-  SmallProduct<kRows>(scores.Rows(0, kRows), to.v, 1.0f, out.Rows(first, kRows));
+  MultiplyPanels<kRows>(scores.Rows(0, kRows), to.v, 1.0f, out.Rows(first, kRows));
 }
 
-inline void AttentionHead(ConstMatF q, ConstMatF k_transposed, ConstMatF v, const unsigned char* is_real, MatF scores,
+inline void AttentionHead(ConstMatF q, ConstMatF k, ConstMatF v, const unsigned char* is_real, float* scratch,
                           MatF out) {
-  const Attended to = {{k_transposed.data, k_transposed.rows, v.rows, k_transposed.stride}, v, is_real};
+  const Panels keys = {scratch, k.cols, k.rows};
+  const Panels values = {keys.End(), v.rows, v.cols};
+  const MatF scores = {values.End(), kAttentionScoreRows, k.rows, keys.count() * kAttentionPanel};
+  PackTransposed(k, keys);
+  Pack(v, values);
+  const size_t tokens = std::max(q.rows, k.rows);
+  const bool has_pads = is_real != nullptr && std::memchr(is_real, 0, tokens) != nullptr;
+  const Attended to = {keys, values, has_pads ? is_real : nullptr};
   size_t i = 0;
   for (; i + kAttentionScoreRows <= q.rows; i += kAttentionScoreRows) {
     AttendRows<kAttentionScoreRows>(q, i, to, scores, out);
