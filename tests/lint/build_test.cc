@@ -46,6 +46,19 @@ TEST_CASE("build: without Highway configuring stops, says so, and names every wa
   }
 }
 
+TEST_CASE(
+    "build: benchmarks of kernels without Google Benchmark stop configuring, which says so and names every way on") {
+  const smx::tests::TemporaryFolder folder;
+  const ProcessResult result =
+      RunProgram(SMX_CMAKE, {"-S", std::string(SMX_TESTS_DIR) + "/..", "-B", folder.Path("build"), "-G", "Ninja",
+                             "-DSMX_BUILD_BENCHMARKS=ON", "-DCMAKE_DISABLE_FIND_PACKAGE_benchmark=ON"});
+  CHECK(result.exit_code != 0);
+  for (const char* words : {"needs Google Benchmark", "tools/deps/install.sh --test", "-DSMX_BUILD_BENCHMARKS=OFF"}) {
+    CAPTURE(words);
+    CHECK(result.err.find(words) != std::string::npos);
+  }
+}
+
 TEST_CASE("build: pinned sources are pinned by the hash of a commit") {
   const std::string fetch =
       smx::tests::ReadFile(std::string(SMX_TESTS_DIR) + "/../platforms/cmake/SmxFetchDependencies.cmake");
