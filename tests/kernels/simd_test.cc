@@ -186,6 +186,25 @@ TEST_CASE("simd: rows are quantized to the reference's bits, with input scales a
   });
 }
 
+TEST_CASE("simd: infinities and NaN in any place quantize as the reference's do") {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  Numbers numbers;
+  ForAll([&](const KernelTable& table, size_t cols, Kind kind) {
+    for (const float special : {kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN()}) {
+      Matrix in = numbers.Make(cols, cols, 0, kind);
+      for (size_t i = 0; i < cols; ++i) in.mat().Row(i)[i] = special;
+      in.mat().Row(cols - 1)[0] = -kInfinity;
+      std::vector<int8_t> out(cols * cols), expected(cols * cols);
+      std::vector<RowQuantization> params(cols), expected_params(cols);
+      table.quantize_rows(in.mat(), nullptr, {out.data(), cols, cols, cols}, params.data());
+      smx::QuantizeRows_f32_qd8__reference(in.mat(), nullptr, {expected.data(), cols, cols, cols},
+                                           expected_params.data());
+      CHECK(out == expected);
+      CHECK(std::memcmp(params.data(), expected_params.data(), cols * sizeof(RowQuantization)) == 0);
+    }
+  });
+}
+
 TEST_CASE("simd: transposition moves every value, and writes zeros behind") {
   Numbers numbers;
   ForAll([&](const KernelTable& table, size_t cols, Kind kind) {

@@ -20,43 +20,46 @@ HWY_BEFORE_NAMESPACE();
 namespace smx {
 namespace HWY_NAMESPACE {
 
+/// 0 in place of NaN, as which it quantizes.
+HWY_INLINE Vec NanToZero(Vec v) { return hn::IfThenElseZero(hn::Eq(v, v), v); }
+
 /// `value(c, count)` are values of the row as a vector.
 template <typename Value>
 HWY_INLINE RowQuantization QuantizationOfRow(size_t n, const Value& value) {
   Vec min = hn::Zero(kF), max = hn::Zero(kF);
   ForColumns(n, [&](size_t c, size_t count) {
-    const Vec v = value(c, count);  // NaN compares with nothing
-    min = hn::IfThenElse(hn::Lt(v, min), v, min);
-    max = hn::IfThenElse(hn::Gt(v, max), v, max);
+    const Vec v = NanToZero(value(c, count));
+    min = hn::Min(min, v);
+    max = hn::Max(max, v);
   });
-  HWY_ALIGN float lanes[2 * kWidth];
-  hn::Store(min, kF, lanes);
-  hn::Store(max, kF, lanes + kWidth);
-  return QuantizationOf(*std::min_element(lanes, lanes + kWidth),
-                        *std::max_element(lanes + kWidth, lanes + 2 * kWidth));
+  return QuantizationOf(hn::ReduceMin(kF, min), hn::ReduceMax(kF, max));
 }
 
+/// Four vectors at a time become one of int8.
 template <typename Value>
 HWY_INLINE void QuantizeRow(size_t n, const Value& value, RowQuantization params, int8_t* out) {
-  const Vec inverse_scale = Set(1.0f / params.scale);
-  const Vec zero_point = Set(static_cast<float>(params.zero_point));
-  const Vec round = Set(kRound);
-  const hn::Rebind<int8_t, F> int8s;
   const hn::RebindToSigned<F> int32s;
-  ForColumns(n, [&](size_t c, size_t count) {
-    // Finite values are far below 2^22 scales, where adding and taking kRound rounds half to even.
-    const Vec scaled = hn::Mul(value(c, count), inverse_scale);
-    Vec v = hn::Add(hn::Sub(hn::Add(scaled, round), round), zero_point);
-    v = hn::IfThenElse(hn::Eq(v, v), v, zero_point);
-    v = hn::IfThenElse(hn::Lt(v, Set(-128.0f)), Set(-128.0f), v);
-    v = hn::IfThenElse(hn::Gt(v, Set(127.0f)), Set(127.0f), v);
-    const auto bytes = hn::DemoteTo(int8s, hn::ConvertTo(int32s, v));
-    if (count == kWidth) {
-      hn::StoreU(bytes, int8s, out + c);
-    } else {
-      hn::StoreN(bytes, int8s, out + c, count);
-    }
-  });
+  const Vec inverse_scale = Set(1.0f / params.scale);
+  // Adding kRound rounds half to even and leaves the integer in the low bits: finite values are far below 2^22 scales.
+  // As integers, the bits of infinities are far from the others, on their side of them.
+  const auto zero = hn::Sub(hn::BitCast(int32s, Set(kRound)), hn::Set(int32s, params.zero_point));
+  const auto integers = [&](size_t c, size_t count) {
+    const Vec scaled = NanToZero(hn::Mul(value(c, count), inverse_scale));
+    return hn::Sub(hn::BitCast(int32s, hn::Add(scaled, Set(kRound))), zero);
+  };
+  const hn::Repartition<int16_t, F> int16s;
+  const hn::Repartition<int8_t, F> int8s;
+  size_t c = 0;
+  for (; c + 4 * kWidth <= n; c += 4 * kWidth) {
+    const auto low = hn::OrderedDemote2To(int16s, integers(c, kWidth), integers(c + kWidth, kWidth));
+    const auto high = hn::OrderedDemote2To(int16s, integers(c + 2 * kWidth, kWidth), integers(c + 3 * kWidth, kWidth));
+    hn::StoreU(hn::OrderedDemote2To(int8s, low, high), int8s, out + c);
+  }
+  const hn::Rebind<int8_t, F> few_int8s;
+  for (; c < n; c += kWidth) {
+    const size_t count = HWY_MIN(kWidth, n - c);
+    hn::StoreN(hn::DemoteTo(few_int8s, integers(c, count)), few_int8s, out + c, count);
+  }
 }
 
 inline void QuantizeRows(ConstMatF in, const float* input_scales, Mat<int8_t> out, RowQuantization* params) {
