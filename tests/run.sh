@@ -37,7 +37,8 @@ build() {
   mkdir -p "$folder"
   echo "run.sh: configuring and building $folder" >&2
   case $1 in host-*) benchmarks=ON ;; *) benchmarks=OFF ;; esac
-  cmake --preset "$1" -DSMX_BUILD_TESTS=ON -DSMX_BUILD_BENCHMARKS=$benchmarks > "$folder/configure.log" || { cat "$folder/configure.log" >&2; exit 1; }
+  cmake --preset "$1" -DSMX_BUILD_TESTS=ON -DSMX_BUILD_BENCHMARKS=$benchmarks > "$folder/configure.log" ||
+    { cat "$folder/configure.log" >&2; exit 1; }
   shift
   cmake --build "$folder" "$@" > "$folder/build.log" || { cat "$folder/build.log" >&2; exit 1; }
 }

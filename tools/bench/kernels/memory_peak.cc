@@ -19,7 +19,6 @@
 #endif
 
 namespace smx::bench {
-
 namespace {
 
 /// Zeros, aligned as an arena is.
@@ -37,15 +36,9 @@ class Words {
   tools::AlignedBytes bytes_;
 };
 
-}  // namespace
-
 /// The sum of n words, n a multiple of 4; of each fourth of them for itself, since an addition takes longer to end than
 /// to begin.
-SMX_FOR_EACH_ISA uint32_t Read(const uint32_t* in, size_t n);
-SMX_FOR_EACH_ISA void Write(uint32_t value, uint32_t* out, size_t n);
-SMX_FOR_EACH_ISA void Update(uint32_t* x, size_t n);
-
-uint32_t Read(const uint32_t* in, size_t n) {
+SMX_FOR_EACH_ISA uint32_t Read(const uint32_t* in, size_t n) {
   const size_t fourth = n / 4;
   uint32_t sums[4] = {};
   for (size_t i = 0; i < fourth; ++i) {
@@ -57,15 +50,13 @@ uint32_t Read(const uint32_t* in, size_t n) {
   return sums[0] + sums[1] + sums[2] + sums[3];
 }
 
-void Write(uint32_t value, uint32_t* out, size_t n) {
+SMX_FOR_EACH_ISA void Write(uint32_t value, uint32_t* out, size_t n) {
   for (size_t i = 0; i < n; ++i) out[i] = value;
 }
 
-void Update(uint32_t* x, size_t n) {
+SMX_FOR_EACH_ISA void Update(uint32_t* x, size_t n) {
   for (size_t i = 0; i < n; ++i) x[i] = ~x[i];
 }
-
-namespace {
 
 double Measure(const Traffic& traffic) {
   constexpr size_t kBlockBytes = 4096;
