@@ -4,6 +4,7 @@ import dataclasses
 import sizes
 
 MAX_SEQ_LEN = 512
+ANY = "any"  # a length: files that serve all
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +57,7 @@ PEERS = (
     Peer("openvino", "OpenVINO int8", ("openvino", "nncf", "onnx")),
     Peer("litert", "LiteRT int8 (XNNPACK)", ("ai-edge-litert",), converter_packages=("tensorflow-cpu",)),
     Peer("onnxruntime", "ONNX Runtime int8, dynamic", ("onnxruntime", "onnx", "sympy")),
+    Peer("fasttext", "fastText", ("fasttext-wheel",), sizes=()),
     Peer("ctranslate2", "CTranslate2 int8", ("ctranslate2",), sizes=("bert-base",), any_length=True),
 )
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Times smx side by side with what a user would pick instead: OpenVINO, LiteRT (XNNPACK), ONNX Runtime and CTranslate2,
-all in int8, on BERT Base and Sparse Mixer Base with random weights, one text at a time.
+all in int8, on BERT Base and Sparse Mixer Base with random weights, one text at a time; and fastText, ONNX Runtime and
+OpenVINO over a file of texts, with the shipped weights.
 
 Engines run in processes of their own, held to as many processors as threads, and take turns. The peers are installed
 from PyPI into WORK, and their models and smx's made there, once. A peer that cannot be installed, made or run is named
@@ -12,6 +13,7 @@ Examples:
   tools/bench/compare.py /tmp/peers -o results --only-make
   tools/bench/compare.py /tmp/peers -o results --cases mixer-512 bert-512 --threads 1
   tools/bench/compare.py /tmp/peers -o results --cases sweep
+  tools/bench/compare.py /tmp/peers -o results --cases texts --train banking77/train.csv
 """
 import argparse
 import os
@@ -22,12 +24,13 @@ import sys
 import answers
 import cases
 import machine
+import many_texts
 import report
 import sweep
 import turns
 from install import OWN_PACKAGES, StepFailed, Work, run
 
-SWEEP = "sweep"
+SWEEP, TEXTS = "sweep", "texts"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -40,7 +43,7 @@ def at_least_one(text):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    names = [*(case.name for case in cases.CASES), SWEEP]
+    names = [*(case.name for case in cases.CASES), SWEEP, TEXTS]
     engines = [cases.SMX, *(peer.name for peer in cases.PEERS), cases.READING]
     add("work", metavar="WORK", help="folder for environments and models, used again")
     add("-o", "--output", metavar="OUT", help="folder of the results (default: WORK/results)")
@@ -59,6 +62,8 @@ def parse_arguments():
         "%(default)s)")
     add("--step", type=at_least_one, choices=range(1, sweep.LAST // 2 + 1), default=8, metavar="N",
         help="tokens between lengths of the sweep (default: %(default)s)")
+    add("--train", type=pathlib.Path, metavar="FILE", help="what fastText learns from for the case texts: CSV or TSV, text "
+        "and label first")
     add("--only-make", action="store_true", help="install and make models, measure nothing")
     args = parser.parse_args()
     count = len(machine.processors(1024))
@@ -89,6 +94,7 @@ class Comparison:
         self.results = report.Results(folder, machine.describe())
         self.smx = self.work.programs / "smx"
         self.peers, self.files = [], {}
+        self.texts = None
 
     def install(self):
         """Keeps the peers that can be installed."""
@@ -122,6 +128,12 @@ class Comparison:
                     except StepFailed as error:
                         left_out(peer.name, str(error))
             self.results.replace(case.name, [], left_out.entries)
+        if TEXTS in self.args.cases:
+            left_out = LeftOut(TEXTS)
+            engines = {cases.SMX, *(peer.name for peer in self.peers)} & set(self.args.engines)
+            self.texts = many_texts.ManyTexts(self.work, engines, self.args.train)
+            self.texts.make(left_out)
+            self.results.replace(TEXTS, [], left_out.entries)
 
     def worker(self, case, threads, engine, folder, *more):
         command = [self.work.python, "-m", "peers.worker", engine, folder, "--length", case.length, "--tokens",
@@ -178,6 +190,13 @@ class Comparison:
         self.results.values["sweep"] = measured
         self.results.write()
 
+    def measure_texts(self, threads):
+        where = report.place(TEXTS, threads)
+        print(f"compare.py: {where}", file=sys.stderr, flush=True)
+        left_out = LeftOut(where)
+        self.results.replace_texts(threads, self.texts.measure(threads, self.args, left_out))
+        self.results.replace(where, [], left_out.entries)
+
     def plot(self):
         left_out = LeftOut("plots")
         try:
@@ -194,6 +213,8 @@ class Comparison:
         for threads in self.args.threads:
             for case in self.chosen():
                 self.measure(case, threads)
+            if self.texts:
+                self.measure_texts(threads)
         if SWEEP in self.args.cases and cases.SMX in self.args.engines:
             self.measure_sweep()
         self.plot()

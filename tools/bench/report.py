@@ -97,6 +97,19 @@ def details(rows):
                            str(row.get("cosine_with_smx", "-"))] for row in rows])
 
 
+def texts_table(rows):
+    """Entries by numbers of threads: texts per second of the least time and of the median."""
+    counts = sorted({row["threads"] for row in rows})
+    lines = []
+    for title in dict.fromkeys(row["title"] for row in rows):
+        found = {row["threads"]: row for row in rows if row["title"] == title}
+        one = next(iter(found.values()))
+        speeds = [f"{found[n]['texts_per_second']:,} ({found[n]['median_texts_per_second']:,})" if n in found else "-"
+                  for n in counts]
+        lines.append([title, *speeds, f"{one['accuracy']:.2%}", f"{one['file_bytes'] / 1e6:.2f} MB"])
+    return table(["texts per second", *(f"{n} thread{'s' * (n > 1)}" for n in counts), "accuracy", "files"], lines)
+
+
 def markdown(results):
     host = results["machine"]
     isa = next((row["isa"] for row in results["rows"] if row["engine"] == cases.SMX), "not measured")
@@ -113,6 +126,8 @@ def markdown(results):
         lines += [f"Lengths {sweep['points'][0]['length']} to {sweep['points'][-1]['length']}, masked, one thread: the "
                   f"largest jump between neighbours is {jump['ratio']:.2f} times, from {jump['from']} to {jump['to']} "
                   f"tokens (goal: at most {cases.MAX_JUMP}, 8 tokens apart).", ""]
+    if results.get("texts"):
+        lines += texts_table(results["texts"])
     lines += details(results["rows"])
     lines += [f"Left out: {cases.TITLES.get(entry['engine'], entry['engine'])}, {entry['where']}: {entry['reason']}"
               for entry in results["left_out"]]
@@ -139,6 +154,11 @@ class Results:
         self.values["rows"] = sorted(kept + new_rows, key=lambda row: (row["threads"], order.index(row["case"])))
         self.values["left_out"] = [entry for entry in self.values["left_out"] if entry["where"] != where] + [
             {"where": where, "engine": engine, "reason": reason} for engine, reason in left_out]
+        self.write()
+
+    def replace_texts(self, threads, new_rows):
+        kept = [row for row in self.values.get("texts", []) if row["threads"] != threads]
+        self.values["texts"] = sorted(kept + new_rows, key=lambda row: row["threads"])
         self.write()
 
     def write(self):

@@ -18,10 +18,10 @@ COMMON = dict(vocab_size=32000, type_vocab_size=4, max_group_size=4096, min_expe
 
 
 def special_layers(layout, count, num_layers):
-    """The reference's rule for the two layouts that the published sizes use."""
+    """The reference's rule for the two layouts that the models here use."""
     if layout == "TOP":
         return range(num_layers - count, num_layers)
-    first = (num_layers - count) // 2
+    first = (num_layers - count + 1) // 2
     return range(first, first + count)
 
 

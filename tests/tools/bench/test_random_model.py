@@ -54,3 +54,12 @@ def test_peers_get_the_same_weights_as_matrices():
     assert (kernels[5] == mixer["encoder/expert_6/intermediate/kernel"][:, 5]).all()
     assert (biases[5] == mixer["encoder/expert_6/intermediate/bias"][:, 5]).all()
     assert mixer.sequence_matrix(0, 32).shape == (32, 32)
+
+
+def test_a_checkpoint_gives_its_weights_widened():
+    shipped = Parameters(helpers.ROOT / "examples" / "models" / "banking77")
+    assert shipped.layers == [(False, False), (False, False), (True, True), (True, False)], shipped.layers
+    kernel, bias = shipped.dense("encoder/attention_2/self/query")
+    assert kernel.shape == (192, 192) and bias.shape == (192,) and kernel.dtype == bias.dtype == "float32"
+    scale, _ = shipped.norm("encoder/embedder/layer_norm")
+    assert scale.shape == (96,) and 0.1 < abs(scale).mean() < 10, scale

@@ -40,6 +40,16 @@ def test_tables_have_a_line_for_each_engine_and_a_dash_for_what_was_not_measured
     assert report.details(ROWS[:1])[2] == "| Sparse Mixer Base, 512 tokens | 1 | smx int8 | - | 3 | 4 | - |"
 
 
+def test_texts_per_second_stand_side_by_side_by_threads():
+    def speed(title, threads, least):
+        return {"title": title, "threads": threads, "texts_per_second": least, "median_texts_per_second": least - 1,
+                "accuracy": 0.9269, "file_bytes": 2820000}
+    lines = report.texts_table([speed("smx", 1, 2001), speed("fastText", 1, 26001), speed("smx", 2, 3001)])
+    assert lines[0] == "| texts per second | 1 thread | 2 threads | accuracy | files |"
+    assert lines[2] == "| smx | 2,001 (2,000) | 3,001 (3,000) | 92.69% | 2.82 MB |", lines[2]
+    assert lines[3] == "| fastText | 26,001 (26,000) | - | 92.69% | 2.82 MB |", lines[3]
+
+
 def test_a_machine_without_amx_is_told_so():
     for flags, isa, words in ((["avx2", "avx512_vnni", "amx_int8"], "AMX", "AMX here"),
                               (["avx2", "avx512_vnni"], "AVX-512 VNNI", "No AMX here: the figures are those of AVX"),

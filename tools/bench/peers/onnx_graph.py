@@ -20,7 +20,7 @@ class Graph:
 
     def constant(self, array):
         name = self.name("constant")
-        self.constants.append(numpy_helper.from_array(numpy.ascontiguousarray(array), name))
+        self.constants.append(numpy_helper.from_array(numpy.asarray(array, order="C"), name))
         return name
 
     def op(self, kind, *inputs, **attributes):
@@ -61,7 +61,8 @@ class Encoder:
     are one batched product, and the sequence matrix stands on the left."""
 
     def __init__(self, size, length, for_int8):
-        self.size, self.length, self.for_int8 = size, length, for_int8
+        self.length, self.for_int8 = length, for_int8
+        self.shape = [1, length]
         self.weights, self.graph = Parameters(size), Graph()
 
     def dense(self, x, name):
@@ -74,9 +75,11 @@ class Encoder:
         g, w = self.graph, self.weights
         rows = [g.op("Gather", g.constant(w[f"encoder/embedder/{table}/embedding"]), ids)
                 for table, ids in (("word", "input_ids"), ("type", "token_type_ids"))]
-        position = g.constant(w["encoder/embedder/position/embedding"][:, :self.length])
-        x = self.norm(g.op("Add", g.op("Add", *rows), position), "encoder/embedder/layer_norm")
+        x = self.norm(g.op("Add", g.op("Add", *rows), self.position()), "encoder/embedder/layer_norm")
         return x if w.is_bert else self.dense(x, "encoder/embedder/hidden_mapping_in")
+
+    def position(self):
+        return self.graph.constant(self.weights["encoder/embedder/position/embedding"][:, :self.length])
 
     def attention_mask(self):
         g = self.graph
@@ -134,10 +137,15 @@ class Encoder:
     def separate_experts(self, taken, layer, num_experts):
         g = self.graph
         (kernel, bias), (kernel2, bias2) = (self.weights.experts(layer, part) for part in ("intermediate", "output"))
-        parts = g.ops("Split", num_experts, taken, g.ints(*[1] * num_experts), axis=0)
+        parts = g.ops("Split", num_experts, taken, g.ints(*[1] * num_experts), axis=-3)
         given = [g.product(g.gelu(g.product(part, kernel[i], bias[i]), False), kernel2[i], bias2[i])
                  for i, part in enumerate(parts)]
-        return g.op("Concat", *given, axis=0)
+        return g.op("Concat", *given, axis=-3)
+
+    def answer(self, pooled):
+        """Name and width of the output, given the pooler's product."""
+        self.graph.ops("Tanh", 1, pooled, name="pooled")
+        return "pooled", self.weights.config["d_model"]
 
     def build(self):
         g, w = self.graph, self.weights
@@ -148,15 +156,11 @@ class Encoder:
             given = self.experts(x, layer) if has_experts else self.feed_forward(x, layer)
             x = self.norm(g.op("Add", given, x), f"encoder/encoder_{layer}/output_layer_norm")
         first = g.op("Gather", x, g.constant(numpy.array(0, numpy.int64)), axis=1)
-        g.ops("Tanh", 1, self.dense(first, "encoder/pooler"), name="pooled")
-        ids = [helper.make_tensor_value_info(name, TensorProto.INT64, [1, self.length])
-               for name in ("input_ids", "attention_mask", "token_type_ids")]
-        pooled = helper.make_tensor_value_info("pooled", TensorProto.FLOAT, [1, w.config["d_model"]])
-        graph = helper.make_graph(g.nodes, self.size, ids, [pooled], g.constants)
+        name, width = self.answer(self.dense(first, "encoder/pooler"))
+        ids = [helper.make_tensor_value_info(given, TensorProto.INT64, self.shape)
+               for given in ("input_ids", "attention_mask", "token_type_ids")]
+        output = helper.make_tensor_value_info(name, TensorProto.FLOAT, [self.shape[0], width])
+        graph = helper.make_graph(g.nodes, "encoder", ids, [output], g.constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
         onnx.checker.check_model(model)
         return model
-
-
-def save(size, length, for_int8, path):
-    onnx.save(Encoder(size, length, for_int8).build(), path)

@@ -1,4 +1,8 @@
-"""The weights that random_model.py writes, as matrices [inputs, outputs], and made-up tokens."""
+"""Weights as matrices [inputs, outputs], those that random_model.py writes or a trained checkpoint's, and made-up
+tokens."""
+import json
+import pathlib
+
 import numpy
 
 import random_model
@@ -6,17 +10,46 @@ import sizes
 from cases import MAX_SEQ_LEN
 
 
-class Parameters:
-    """Of a published size, by the checkpoint's names."""
+class Random:
+    """Of a published size."""
 
     def __init__(self, size):
         self.config = sizes.configuration(size, MAX_SEQ_LEN)
-        self.is_bert = self.config["model_arch"] == "BERT"
-        self.layers = sizes.layer_kinds(self.config)
         self._shapes = dict(sizes.shapes(self.config))
 
     def __getitem__(self, name):
         return random_model.values(name, self._shapes[name])
+
+
+class Checkpoint:
+    """A folder with config.json and model.safetensors, as smx-quantize reads it."""
+    TYPES = {"F16": "<f2", "F32": "<f4"}
+
+    def __init__(self, folder):
+        folder = pathlib.Path(folder)
+        self.config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        content = (folder / "model.safetensors").read_bytes()
+        begin = 8 + int.from_bytes(content[:8], "little")
+        self._entries, self._data = json.loads(content[8:begin]), memoryview(content)[begin:]
+
+    def __getitem__(self, name):
+        entry = self._entries[name]
+        first, last = entry["data_offsets"]
+        values = numpy.frombuffer(self._data[first:last], self.TYPES[entry["dtype"]])
+        return values.reshape(entry["shape"]).astype(numpy.float32)
+
+
+class Parameters:
+    """Of a published size or of a checkpoint's folder, by the checkpoint's names."""
+
+    def __init__(self, model):
+        self._source = Random(model) if model in sizes.SIZES else Checkpoint(model)
+        self.config = self._source.config
+        self.is_bert = self.config["model_arch"] == "BERT"
+        self.layers = sizes.layer_kinds(self.config)
+
+    def __getitem__(self, name):
+        return self._source[name]
 
     def dense(self, name):
         """Kernel [inputs, outputs] and bias [outputs]; heads are columns side by side."""
@@ -38,6 +71,12 @@ class Parameters:
 
     def capacity(self, length):
         return sizes.expert_capacity(self.config, length)
+
+
+def feeds_of(rows):
+    """The inputs for texts of the same length, none of their tokens a pad."""
+    ids = numpy.array(rows, numpy.int64)
+    return {"input_ids": ids, "attention_mask": numpy.ones_like(ids), "token_type_ids": numpy.zeros_like(ids)}
 
 
 def inputs(length, num_tokens, seed=0):

@@ -86,6 +86,15 @@ def answer(**fields):
     print(json.dumps(fields), flush=True)
 
 
+def serve(run, **start_report):
+    """Answers until stdin ends."""
+    answer(**start_report)
+    for line in sys.stdin:
+        run()
+        answer(latency_us=[microseconds(run)[0] for _ in range(int(line))])
+    answer(peak_rss_bytes=resident_bytes("VmHWM"))
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
@@ -108,11 +117,8 @@ def main():
     if args.output:
         values = {"input_ids": feeds["input_ids"][0].tolist(), "pooled": numpy.array(pooled).reshape(-1).tolist()}
         args.output.write_text(json.dumps(values), encoding="ascii")
-    answer(load_us=load_us, first_run_us=first_run_us, base_rss_bytes=base)
-    for line in sys.stdin:
-        run()
-        answer(latency_us=[microseconds(run)[0] for _ in range(int(line))])
-    answer(peak_rss_bytes=resident_bytes("VmHWM"))
+    serve(run, load_us=load_us, first_run_us=first_run_us, base_rss_bytes=base)
 
 
-main()
+if __name__ == "__main__":
+    main()
