@@ -128,14 +128,10 @@ Options OptionsOf(size_t thread) {
 }  // namespace
 
 TEST_CASE("concurrency: encoders of one model, created and run on 8 threads at once, give the bits of a serial one") {
-  const TestModel models[] = {{"linear", WeightsType::kInt8},
-                              {"bert", WeightsType::kInt8},
-                              {"sparse_mixer", WeightsType::kInt8},
-                              {"sparse_mixer", WeightsType::kF32},
-                              {"t_net", WeightsType::kInt8},
-                              {"f_net", WeightsType::kInt8},
-                              {"h_net", WeightsType::kF32},
-                              {"shipped", WeightsType::kInt8}};
+  const TestModel models[] = {{"linear", WeightsType::kInt8},       {"bert", WeightsType::kInt8},
+                              {"sparse_mixer", WeightsType::kInt8}, {"sparse_mixer", WeightsType::kF32},
+                              {"t_net", WeightsType::kInt8},        {"f_net", WeightsType::kInt8},
+                              {"h_net", WeightsType::kF32},         {"shipped", WeightsType::kInt8}};
   for (const TestModel& test_model : models) {
     const char* const name = test_model.name;
     const WeightsType type = test_model.type;
@@ -218,7 +214,7 @@ TEST_CASE("concurrency: 8 threads load the same file at once, each gets a whole 
   const std::vector<Answer> expected = SerialAnswers(content, WeightsType::kInt8);
   for (size_t round = 0; round < 3 * Rounds(); ++round) {
     const size_t failures = FailuresOfThreads(kThreads, [&](size_t thread) {
-      const Model model = smx::tools::LoadModel(path, smx::VerifyWeights::kAlways);
+      const Model model = smx::tools::LoadModel(path, {smx::VerifyWeights::kAlways, {}});
       WithArena<Encoder> encoder(model, {}, "thread");
       const size_t seed = thread % kInputs;
       return Run(&*encoder, model, seed) == expected[seed];

@@ -174,8 +174,7 @@ Status EncoderState::Create(Span<uint8_t> bytes) {
   for (Block& block : blocks_) SMX_TRY(block.Create(context_, &backend));
   SMX_TRY(head_.Create(context_, &backend));
   SMX_TRY(token_head_.Create(context_, &backend));
-  backend.FinishCreation();
-  return Status::kOk;
+  return backend.FinishCreation();
 }
 
 Status EncoderState::CheckInput(Span<const int32_t> token_ids, Span<const int32_t> type_ids) const {
@@ -366,8 +365,10 @@ Status Encoder::Run(Span<const int32_t> token_ids, Span<const int32_t> type_ids,
 }
 
 Report Encoder::report() const {
-  Report report = {state_->arena_bytes(), state_->plan.lower_bound_bytes(), state_->backend.packed_bytes, 0, 0,
-                   state_->backend.name()};
+  const Backend& backend = state_->backend;
+  Report report = {
+      state_->arena_bytes(), state_->plan.lower_bound_bytes(), backend.packed_bytes, backend.mapped_bytes, 0, 0,
+      backend.name()};
   for (const Step& step : steps()) {
     report.macs += step.macs;
     report.macs_dense += step.macs_dense;

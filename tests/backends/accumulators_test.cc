@@ -80,7 +80,7 @@ std::vector<float> RunProduct(const Case& c, const Shape& shape) {
   REQUIRE(backend.name() == std::string(SMX_WITH_XNNPACK ? "xnnpack" : "reference"));
   smx::Product product;
   REQUIRE(product.Create(c.weights, shape.rows, &backend) == Status::kOk);
-  backend.FinishCreation();
+  REQUIRE(backend.FinishCreation() == Status::kOk);
   const smx::ProductInput in = {smx::ConstMatF{nullptr, shape.rows, shape.inputs, shape.inputs},
                                 DenseMat<const int8_t>(c.x.data(), shape.rows, shape.inputs), c.params.data()};
   REQUIRE(product.Run(in, DenseMat(out.data(), shape.rows, shape.outputs), &backend) == Status::kOk);

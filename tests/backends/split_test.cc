@@ -43,4 +43,3 @@ TEST_CASE("split: parts are all of the work, once, and a thread does one of them
     CHECK(num_parts == 1);  // does not pay
   }
 }
-

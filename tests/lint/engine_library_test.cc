@@ -62,7 +62,29 @@ const std::map<std::string, std::vector<std::string>>& AllowedMixingCalls() {
   return allowed;
 }
 
-/// What the engine may call outside of itself, by the whole demangled name. An empty list of objects allows all.
+/// What the engine may call for the model's file and the weights cache.
+const std::map<std::string, std::vector<std::string>>& AllowedFileCalls() {
+  static const std::map<std::string, std::vector<std::string>> allowed = {
+      {"open", {"mapped_file.cc", "file_replacement.cc"}},
+      {"close", {"mapped_file.cc", "file_replacement.cc"}},
+      {"fstat", {"mapped_file.cc", "file_replacement.cc"}},
+      {"mmap", {"mapped_file.cc"}},
+      {"munmap", {"mapped_file.cc"}},
+      {"madvise", {"mapped_file.cc"}},
+      {"sysconf", {"mapped_file.cc"}},
+      {"access", {"packed_store.cc"}},
+      {"flock", {"file_replacement.cc"}},
+      {"lstat", {"file_replacement.cc"}},
+      {"ftruncate", {"file_replacement.cc"}},
+      {"write", {"file_replacement.cc"}},
+      {"fsync", {"file_replacement.cc"}},
+      {"rename", {"file_replacement.cc"}},
+      {"unlink", {"file_replacement.cc"}},
+  };
+  return allowed;
+}
+
+/// What else the engine may call outside of itself, by the whole demangled name. An empty list of objects allows all.
 const std::map<std::string, std::vector<std::string>>& AllowedCalls() {
   static const std::map<std::string, std::vector<std::string>> allowed = {
       // Bytes and numbers.
@@ -74,6 +96,7 @@ const std::map<std::string, std::vector<std::string>>& AllowedCalls() {
       {"memset", {}},
       {"strlen", {}},
       {"strncmp", {}},
+      {"strncpy", {"packing_fingerprint.cc"}},
       {"erff", {}},
       {"expf", {}},
       {"tanhf", {}},
@@ -84,8 +107,8 @@ const std::map<std::string, std::vector<std::string>>& AllowedCalls() {
       // Words for the log hook, into an array of the caller.
       {"vsnprintf", {"log.cc", "binder.cc"}},
       {"snprintf", {"binder.cc"}},
-      {"strerror", {"mapped_file.cc"}},
-      {"__errno_location", {"mapped_file.cc"}},
+      {"strerror", {"mapped_file.cc", "file_replacement.cc"}},
+      {"__errno_location", {"mapped_file.cc", "file_replacement.cc"}},
       // The heap, which gives null instead of throwing; only packed weights have sizes that XNNPACK chooses.
       {"operator new(unsigned long, std::nothrow_t const&)", {}},
       {"operator new[](unsigned long, std::nothrow_t const&)", {}},
@@ -94,14 +117,8 @@ const std::map<std::string, std::vector<std::string>>& AllowedCalls() {
       {"operator delete[](void*)", {}},
       {"operator delete[](void*, unsigned long)", {}},
       {"std::nothrow", {}},
-      {"aligned_alloc", {"packed_weights.cc"}},
-      {"free", {"packed_weights.cc"}},
-      // Files.
-      {"open", {"mapped_file.cc"}},
-      {"close", {"mapped_file.cc"}},
-      {"fstat", {"mapped_file.cc"}},
-      {"mmap", {"mapped_file.cc"}},
-      {"munmap", {"mapped_file.cc"}},
+      {"aligned_alloc", {"packed_store.cc"}},
+      {"free", {"packed_store.cc"}},
       // Clock, processor, the lock of a model's packed weights.
       {"std::chrono::_V2::steady_clock::now()", {"clock.cc"}},
       {"syscall", {"cpu_features.cc"}},
@@ -127,8 +144,10 @@ const std::map<std::string, std::vector<std::string>>& AllowedCalls() {
 bool IsAllowedCall(const Symbol& symbol) {
   if (IsIn(symbol.name, "smx::")) return true;
   if (BeginsWith(symbol.name, "pthreadpool_")) return symbol.object == "thread_pool.cc";
-  if (BeginsWith(symbol.name, "xnn_")) return symbol.object == "fully_connected.cc";
-  for (const auto* allowed : {&AllowedCalls(), &AllowedMixingCalls()}) {
+  if (BeginsWith(symbol.name, "xnn_")) {
+    return symbol.object == "fully_connected.cc" || symbol.object == "packing_fingerprint.cc";
+  }
+  for (const auto* allowed : {&AllowedCalls(), &AllowedFileCalls(), &AllowedMixingCalls()}) {
     const auto found = allowed->find(symbol.name);
     if (found == allowed->end()) continue;
     const std::vector<std::string>& objects = found->second;
@@ -203,7 +222,7 @@ TEST_CASE("lint: the README's program, stripped, stays below its size") {
   // Measured with GCC 14, x86-64, and a tenth; XNNPACK and KissFFT are shared libraries here. A larger engine is a
   // decision: say so here and in the changelog. A sixth of it are the mixings by FFT and by matrices of sines.
   const std::map<std::string, size_t> limits = {
-      {"Release with XNNPACK", 335000},
+      {"Release with XNNPACK", 382000},
       {"MinSizeRel without XNNPACK", 161000},
   };
   const std::string build = std::string(SMX_BUILD_TYPE) + (SMX_WITH_XNNPACK ? " with" : " without") + " XNNPACK";

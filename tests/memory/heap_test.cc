@@ -12,6 +12,7 @@
 #include "support/heap.h"
 #include "support/input_scales.h"
 #include "support/models.h"
+#include "support/process.h"
 #include "support/tiny_models.h"
 
 using smx::Classifier;
@@ -142,6 +143,20 @@ void CheckNoHeap(const MemoryModel& model, const smx::Options& options, bool any
 }
 
 }  // namespace
+
+#if SMX_WITH_XNNPACK
+TEST_CASE("heap: experts that are released and read again call it never") {
+  const smx::tests::TemporaryFolder folder;
+  const std::string path = folder.Path("weights.cache");
+  smx::LoadOptions options;
+  options.weights_cache_path = path.c_str();
+  options.experts_budget_bytes = 10000;
+  for (const char* start : {"first", "second"}) {
+    CAPTURE(start);
+    CheckNoHeap(MemoryModel(smx::tests::TinyExperts(), WeightsType::kInt8, options), {}, false);
+  }
+}
+#endif
 
 TEST_CASE(
     "heap: encoding calls it never, for every golden model, every length that it takes, and every way of mixing") {

@@ -101,3 +101,30 @@ TEST_CASE("out of memory: every allocation with two threads, the pool's own incl
   options.num_threads = 2;
   CHECK(CheckEveryAllocation({&file, nullptr, options}) > 10);
 }
+
+#if SMX_WITH_XNNPACK
+TEST_CASE("out of memory: every allocation of mapping a weights cache, and of writing one") {
+  OverwriteFreedMemory();
+  const smx::tests::TemporaryFolder folder;
+  const AlignedBytes file(SerializeModel(smx::tests::TinyExperts(), WeightsType::kInt8));
+  const std::string path = folder.Path("weights.cache");
+  TinySource source = {&file, nullptr, {}, path.c_str()};
+  CHECK(CheckEveryAllocation(source) > 10);  // the first run has written it
+  // Another model's cache is stale at each start, so it is read, and written again.
+  const AlignedBytes other(SerializeModel(smx::tests::TinyTransforms(), WeightsType::kInt8));
+  const AlignedBytes arena(kArenaBytes);
+  const smx::Span<uint8_t> bytes(arena.data(), arena.size());
+  TinyResult result;
+  Status status = Status::kInternal;
+  size_t k = 0;
+  for (HeapAccount account = {}; k == 0 || account.failed > 0; ++k) {
+    CAPTURE(k);
+    REQUIRE(RunTinySession({&other, nullptr, {}, path.c_str()}, bytes, &result) == Status::kOk);
+    account = smx::tests::WatchFailingHeap(k, Failing::kOnce, [&] { status = RunTinySession(source, bytes, &result); });
+    CHECK(status == (account.failed > 0 ? Status::kOutOfMemory : Status::kOk));
+    CHECK(account.blocks_left == 0);
+    CHECK(folder.List() == std::vector<std::string>{"weights.cache"});
+  }
+  CHECK(k > 10);
+}
+#endif

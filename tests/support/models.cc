@@ -71,10 +71,11 @@ tools::ModelContent ReadModelFolder(const std::string& folder, const std::string
   return content;
 }
 
-MemoryModel::MemoryModel(const tools::ModelContent& content, tools::WeightsType type)
+MemoryModel::MemoryModel(const tools::ModelContent& content, tools::WeightsType type, LoadOptions options)
     : bytes_(tools::SerializeModel(content, type)) {
   tools::EngineErrors errors;
-  Result<Model> model = Model::FromMemory({bytes_.data(), bytes_.size()}, {VerifyWeights::kAuto, errors.log()});
+  options.log = errors.log();
+  Result<Model> model = Model::FromMemory({bytes_.data(), bytes_.size()}, options);
   errors.Check(model.status(), "model in memory");
   model_ = std::make_unique<Model>(std::move(model.value()));
 }

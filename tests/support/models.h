@@ -34,7 +34,8 @@ tools::ModelContent ReadModelFolder(const std::string& folder, const std::string
 /// A model in memory together with its bytes.
 class MemoryModel {
  public:
-  MemoryModel(const tools::ModelContent& content, tools::WeightsType type);
+  /// The log of `options` is not used.
+  MemoryModel(const tools::ModelContent& content, tools::WeightsType type, LoadOptions options = {});
 
   const Model& operator*() const { return *model_; }
   const Model* operator->() const { return model_.get(); }

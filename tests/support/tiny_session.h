@@ -15,6 +15,7 @@ struct TinySource {
   const tools::AlignedBytes* file;
   const char* path;  // or null: from memory
   Options options;
+  const char* weights_cache_path = nullptr;
 };
 
 /// What a session computed. Plain, so that it can be filled without the heap and shared between processes.
@@ -32,7 +33,9 @@ struct TinyResult {
 inline Status RunTinySession(const TinySource& source, Span<uint8_t> arena, TinyResult* result) {
   *result = {};
   const Span<const uint8_t> bytes = {source.file->data(), source.file->size()};
-  const LoadOptions load_options = {VerifyWeights::kAuto, source.options.log};
+  LoadOptions load_options;
+  load_options.log = source.options.log;
+  load_options.weights_cache_path = source.weights_cache_path;
   SMX_ASSIGN_OR_RETURN(const Model model, source.path == nullptr ? Model::FromMemory(bytes, load_options)
                                                                  : Model::Load(source.path, load_options));
   if (model.info().task == Task::kTokenLabels) {

@@ -1,5 +1,5 @@
-// System calls fail while smx-quantize writes its file, or the process is killed there: the file appears whole or not
-// at all, an earlier one stays as it was, and the exit code says which.
+// System calls fail while smx-quantize writes its file, or smx a weights cache, or the process is killed there: the
+// file appears whole or not at all, an earlier one stays as it was, and the exit code or a word says which.
 
 #include <doctest/doctest.h>
 
@@ -82,10 +82,8 @@ int close(int fd) {
 
 namespace {
 
-/// smx-quantize in a child in which `fault` happens; its wait status.
-int QuantizeWith(const Plan& fault, const std::string& output, const TemporaryFolder& streams) {
-  const std::string checkpoint = smx::tests::GoldenFolder("linear") + "/params.safetensors";
-  CommandLine command(QuantizeMain, {"smx-quantize", checkpoint, "-o", output});
+/// `command` in a child in which `fault` happens; its wait status.
+int RunWith(const Plan& fault, CommandLine command, const TemporaryFolder& streams) {
   std::fflush(nullptr);
   const pid_t child = fork();
   REQUIRE(child >= 0);
@@ -100,6 +98,11 @@ int QuantizeWith(const Plan& fault, const std::string& output, const TemporaryFo
   int status = 0;
   waitpid(child, &status, 0);
   return status;
+}
+
+int QuantizeWith(const Plan& fault, const std::string& output, const TemporaryFolder& streams) {
+  const std::string checkpoint = smx::tests::GoldenFolder("linear") + "/params.safetensors";
+  return RunWith(fault, CommandLine(QuantizeMain, {"smx-quantize", checkpoint, "-o", output}), streams);
 }
 
 bool EndedWith(int wait_status, int code) { return WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == code; }
@@ -159,3 +162,44 @@ TEST_CASE("output faults: killed at any call, the file is absent, the earlier on
   }
   CHECK(num_whole == 0);  // to rename is the last call of all
 }
+
+#if SMX_WITH_XNNPACK
+TEST_CASE("output faults: a weights cache is whole or absent, whatever fails, and answers do not depend on it") {
+  const TemporaryFolder streams, folder;
+  const std::string model = folder.Path("model.smx");
+  REQUIRE(EndedWith(QuantizeWith({}, model, streams), 0));
+  const auto bench = [&](const Plan& fault, const std::string& cache) {
+    return RunWith(fault, CommandLine(SmxMain, {"smx", "bench", model, "--repeat", "1", "--weights-cache", cache}),
+                   streams);
+  };
+  const std::string path = folder.Path("cache");
+  REQUIRE(EndedWith(bench({}, path), 0));
+  const std::string sound = ReadFile(path);
+  REQUIRE(sound.size() > 10000);
+  for (const Call call : {Call::kWrite, Call::kFsync, Call::kRename}) {
+    CAPTURE(static_cast<int>(call));
+    for (const int error : {ENOSPC, EROFS, kKill}) {
+      CAPTURE(error);
+      const TemporaryFolder fresh;
+      const std::string cache = fresh.Path("cache");
+      const int status = bench({call, error, false}, cache);
+      if (error == kKill) {
+        CHECK(WIFSIGNALED(status));
+        CHECK(fresh.List() == std::vector<std::string>{"cache.new"});
+      } else {
+        CHECK(EndedWith(status, 0));
+        CHECK(ReadFile(streams.Path("stderr")).find(std::strerror(error)) != std::string::npos);
+        CHECK(fresh.List().empty());
+      }
+      CHECK(EndedWith(bench({}, cache), 0));
+      CHECK(ReadFile(cache) == sound);
+      CHECK(fresh.List() == std::vector<std::string>{"cache"});
+    }
+  }
+  for (const Plan& fault : {Plan{Call::kWrite, EINTR, false}, Plan{Call::kWrite, kShortWrite, true}}) {
+    const TemporaryFolder fresh;
+    CHECK(EndedWith(bench(fault, fresh.Path("cache")), 0));
+    CHECK(ReadFile(fresh.Path("cache")) == sound);
+  }
+}
+#endif

@@ -23,8 +23,8 @@ TEST_CASE("bench: --json has every key of the contract") {
   CHECK(latency.at("min").get<double>() >= 0);
   CHECK(latency.at("median").get<double>() >= latency.at("min").get<double>());
   CHECK(latency.at("p95").get<double>() >= latency.at("median").get<double>());
-  for (const char* key : {"load_us", "first_run_us", "arena_bytes", "weights_bytes", "packed_bytes", "peak_rss_bytes",
-                          "macs", "macs_dense"}) {
+  for (const char* key : {"load_us", "first_run_us", "arena_bytes", "weights_bytes", "packed_bytes", "mapped_bytes",
+                          "peak_rss_bytes", "macs", "macs_dense"}) {
     CAPTURE(key);
     CHECK(object.at(key).is_number());
     CHECK(object.at(key).get<double>() >= 0);
@@ -190,4 +190,22 @@ TEST_CASE("bench: usage errors are exit code 2, and help holds examples") {
     CAPTURE(word);
     CHECK(Holds(help, word));
   }
+}
+
+TEST_CASE("bench: --weights-cache makes a file that the next start maps, and answers are the same bytes") {
+  const TemporaryFolder folder;
+  const std::string cache = folder.Path("weights.cache");
+  const std::vector<std::string> classify = {"classify", ShippedModel(), "Where is my new card?"};
+  std::vector<std::string> cached = classify;
+  cached.insert(cached.end(), {"--weights-cache", cache});
+  const std::string expected = SmxOut(classify);
+  for (const char* start : {"first", "second"}) {
+    CAPTURE(start);
+    CHECK(SmxOut(cached) == expected);
+    CHECK(folder.List().size() == SMX_WITH_XNNPACK);
+    const json report = SmxJson({"bench", ShippedModel(), "--repeat", "1", "--json", "--weights-cache", cache});
+    CHECK(report.at("mapped_bytes") == report.at("packed_bytes"));
+  }
+  CheckRefused(RunSmx({"bench", ShippedModel(), "--experts-budget", "1000"}), 2, {"--weights-cache"});
+  CheckRefused(RunSmx({"bench", ShippedModel(), "--weights-cache", ShippedModel()}), 2, {"same file"});
 }

@@ -37,9 +37,10 @@ void EngineErrors::Check(Status status, const std::string& what) {
 
 std::vector<std::string> EngineErrors::TakeNotes() { return std::exchange(lines_, {}); }
 
-Model LoadModel(const std::string& path, VerifyWeights verify) {
+Model LoadModel(const std::string& path, LoadOptions options) {
   EngineErrors errors;
-  Result<Model> model = Model::Load(path.c_str(), {verify, errors.log()});
+  options.log = errors.log();
+  Result<Model> model = Model::Load(path.c_str(), options);
   errors.Check(model.status(), path);
   return std::move(model.value());
 }

@@ -34,8 +34,8 @@ class EngineErrors {
   std::vector<std::string> lines_;
 };
 
-/// Model::Load with an Error naming `path`.
-Model LoadModel(const std::string& path, VerifyWeights verify = VerifyWeights::kAuto);
+/// Model::Load with an Error naming `path`; the log of `options` is not used.
+Model LoadModel(const std::string& path, LoadOptions options = {});
 
 /// The name of every class; its number where the model has none.
 std::vector<std::string> LabelNames(const Model& model);

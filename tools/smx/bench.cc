@@ -14,6 +14,7 @@
 #include "output_file.h"
 #include "program.h"
 #include "progress.h"
+#include "weights_flags.h"
 
 namespace smx::tools {
 namespace {
@@ -25,6 +26,7 @@ struct BenchFlags {
   size_t length = 0;
   size_t batch = 1;
   size_t threads = 1;
+  WeightsFlags weights;
   size_t repeat = 100;
   bool reference = false;
   bool mixers = false;
@@ -120,7 +122,7 @@ std::vector<int64_t> TakeTurns(const std::function<void()>& run) {
 Measurement Measure(const BenchFlags& flags) {
   Measurement m;
   const int64_t start = NowMicroseconds();
-  const Model model = LoadModel(flags.model);
+  const Model model = flags.weights.Load(flags.model);
   m.load_us = NowMicroseconds() - start;
   m.length = LengthOf(flags.length, model.info());
 
@@ -166,6 +168,7 @@ ordered_json ToJson(const BenchFlags& flags, const Measurement& m, const Model& 
           {"arena_bytes", m.report.arena_bytes},
           {"weights_bytes", model.weights_bytes()},
           {"packed_bytes", m.report.packed_bytes},
+          {"mapped_bytes", m.report.mapped_bytes},
           {"peak_rss_bytes", PeakRssBytes()},
           {"macs", m.report.macs},
           {"macs_dense", m.report.macs_dense},
@@ -187,15 +190,17 @@ void PrintReport(const ordered_json& r) {
               r["isa"].get<std::string>().c_str());
   std::printf("start     load %lld us, create and first run %lld us\n", r["load_us"].get<long long>(),
               r["first_run_us"].get<long long>());
-  std::printf("memory    arena %s, weights %s, packed %s, peak of the process %s\n", bytes("arena_bytes").c_str(),
-              bytes("weights_bytes").c_str(), bytes("packed_bytes").c_str(), bytes("peak_rss_bytes").c_str());
+  std::printf(
+      "memory    arena %s, weights %s, packed %s (%s of it mapped from the weights cache), peak of the process %s\n",
+      bytes("arena_bytes").c_str(), bytes("weights_bytes").c_str(), bytes("packed_bytes").c_str(),
+      bytes("mapped_bytes").c_str(), bytes("peak_rss_bytes").c_str());
   std::printf("work      %.2f million multiply-adds of %.2f a dense run would do\n", r["macs"].get<double>() / 1e6,
               r["macs_dense"].get<double>() / 1e6);
 }
 
 void BenchModel(const BenchFlags& flags) {
   const Measurement measurement = Measure(flags);
-  const ordered_json report = ToJson(flags, measurement, LoadModel(flags.model, VerifyWeights::kNever));
+  const ordered_json report = ToJson(flags, measurement, LoadModel(flags.model, {VerifyWeights::kNever, {}}));
   if (flags.json || flags.turns) {
     PrintLine(report);
   } else {
@@ -227,6 +232,7 @@ void AddBench(CLI::App* app) {
       ->check(CountFlag(1, 65536))
       ->capture_default_str();
   command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
+  flags->weights.AddFlags(command);
   CLI::Option* repeat = command->add_option("--repeat", flags->repeat, "Measured runs, after one that is not")
                             ->check(CountFlag(1, kMaxRepeat))
                             ->capture_default_str();
@@ -246,6 +252,7 @@ void AddBench(CLI::App* app) {
       "  smx bench model.smx --length 16\n"
       "  smx bench model.smx --threads 2 --json\n"
       "  smx bench model.smx --trace trace.json\n"
+      "  smx bench model.smx --weights-cache model.cache --experts-budget 20000000\n"
       "  yes 3 | head -n 20 | smx bench model.smx --turns\n"
       "  smx bench --mixers");
   command->callback([flags] {

@@ -9,6 +9,7 @@
 #include "engine.h"
 #include "program.h"
 #include "utf8.h"
+#include "weights_flags.h"
 #include "window_flags.h"
 
 namespace smx::tools {
@@ -23,6 +24,7 @@ struct ClassifyFlags {
   std::optional<size_t> top;
   std::optional<float> threshold;
   std::optional<size_t> threads;
+  WeightsFlags weights;
   bool plain_text = false;
   bool json = false;
 };
@@ -48,7 +50,7 @@ class Classify {
  public:
   explicit Classify(const ClassifyFlags& flags)
       : flags_(flags),
-        model_(LoadModel(flags.model)),
+        model_(flags.weights.Load(flags.model)),
         labels_(model_.info().task == Task::kRegression ? std::vector<std::string>{"value"} : LabelNames(model_)),
         top_(flags.top.value_or(IsMultiLabel() ? labels_.size() : 1)),
         threshold_(flags.threshold.value_or(IsMultiLabel() ? 0.5f : 0.0f)) {
@@ -138,6 +140,7 @@ void AddClassify(CLI::App* app) {
                    "that reach it, 0.5 unless given")
       ->check(ProbabilityFlag());
   AddThreadsFlag(command, &flags->threads);
+  flags->weights.AddFlags(command);
   command->add_flag("--plain-text", flags->plain_text, "Special tokens typed in a text, such as [MASK], are text");
   command->add_flag("--json", flags->json, "One JSON object per text");
   command->footer(

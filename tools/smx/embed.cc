@@ -9,6 +9,7 @@
 #include "program.h"
 #include "smx/embedder.h"
 #include "utf8.h"
+#include "weights_flags.h"
 #include "window_flags.h"
 
 namespace smx::tools {
@@ -22,6 +23,7 @@ struct EmbedFlags {
   WindowFlags windows;
   std::string pooling = "mean";
   std::optional<size_t> threads;
+  WeightsFlags weights;
   bool normalize = false;
   bool plain_text = false;
   bool json = false;
@@ -29,7 +31,7 @@ struct EmbedFlags {
 
 class Embed {
  public:
-  explicit Embed(const EmbedFlags& flags) : flags_(flags), model_(LoadModel(flags.model)) {
+  explicit Embed(const EmbedFlags& flags) : flags_(flags), model_(flags.weights.Load(flags.model)) {
     options_.pooling = flags.pooling == "cls" ? Pooling::kCls : Pooling::kMean;
     options_.normalize = flags.normalize;
     options_.text.tokenize.parse_special_tokens = !flags.plain_text;
@@ -94,6 +96,7 @@ void AddEmbed(CLI::App* app) {
       ->capture_default_str();
   command->add_flag("--normalize", flags->normalize, "To length 1, so that dot products are cosines");
   AddThreadsFlag(command, &flags->threads);
+  flags->weights.AddFlags(command);
   command->add_flag("--plain-text", flags->plain_text, "Special tokens typed in a text, such as [MASK], are text");
   command->add_flag("--json", flags->json, "One JSON object per text");
   command->footer(

@@ -11,6 +11,7 @@
 #include "program.h"
 #include "progress.h"
 #include "utf8.h"
+#include "weights_flags.h"
 #include "window_flags.h"
 
 namespace smx::tools {
@@ -23,6 +24,7 @@ struct EvaluateFlags {
   TsvColumns columns;
   WindowFlags windows;
   size_t threads = NumProcessors();
+  WeightsFlags weights;
   std::optional<double> precision;
   std::optional<float> threshold;
   bool json = false;
@@ -194,7 +196,7 @@ void EvaluateSeveralLabels(const EvaluateFlags& flags, const Model& model, const
 }
 
 void RunEvaluate(const EvaluateFlags& flags) {
-  const Model model = LoadModel(flags.model);
+  const Model model = flags.weights.Load(flags.model);
   CheckFlags(flags, model.info().task);
   const std::vector<LabelledText> texts = ReadTsv(flags.data, flags.columns);
   if (model.info().task == Task::kMultiLabel) return EvaluateSeveralLabels(flags, model, texts);
@@ -244,6 +246,7 @@ void AddEvaluate(CLI::App* app) {
           "where nothing else runs")
       ->check(CountFlag(1, 64))
       ->capture_default_str();
+  flags->weights.AddFlags(command);
   command->add_flag("--json", flags->json,
                     "accuracy, macro_f1 and expected_calibration_error in 0..1, count, labels, confusion, time; with "
                     "--precision threshold, answered and precision in 0..1; of a regression its errors; of several "

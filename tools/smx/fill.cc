@@ -9,6 +9,7 @@
 #include "program.h"
 #include "smx/mask_filler.h"
 #include "utf8.h"
+#include "weights_flags.h"
 #include "window_flags.h"
 
 namespace smx::tools {
@@ -21,12 +22,15 @@ struct FillFlags {
   TextSource texts;
   size_t top = 5;
   std::optional<size_t> threads;
+  WeightsFlags weights;
   bool json = false;
 };
 
 class Fill {
  public:
-  explicit Fill(const FillFlags& flags) : flags_(flags), model_(LoadModel(flags.model)) { options_.top = flags.top; }
+  explicit Fill(const FillFlags& flags) : flags_(flags), model_(flags.weights.Load(flags.model)) {
+    options_.top = flags.top;
+  }
 
   TextAnswerer MakeAnswerer(const Options& options, EngineNotes notes) const {
     const ModelInfo& info = model_.info();
@@ -109,6 +113,7 @@ void AddFill(CLI::App* app) {
       ->check(CountFlag(1, 1000000))
       ->capture_default_str();
   AddThreadsFlag(command, &flags->threads);
+  flags->weights.AddFlags(command);
   command->add_flag("--json", flags->json, "One JSON object per text");
   command->footer(
       "Prints one line per mask: token <TAB> probability <TAB> [more pairs] <TAB> text. A mask is the special token\n"

@@ -9,6 +9,7 @@
 #include "program.h"
 #include "token_spans.h"
 #include "utf8.h"
+#include "weights_flags.h"
 #include "window_flags.h"
 
 namespace smx::tools {
@@ -21,13 +22,15 @@ struct LabelFlags {
   TextSource texts;
   std::string by = "span";
   std::optional<size_t> threads;
+  WeightsFlags weights;
   bool plain_text = false;
   bool json = false;
 };
 
 class Label {
  public:
-  explicit Label(const LabelFlags& flags) : flags_(flags), model_(LoadModel(flags.model)), labels_(LabelNames(model_)) {
+  explicit Label(const LabelFlags& flags)
+      : flags_(flags), model_(flags.weights.Load(flags.model)), labels_(LabelNames(model_)) {
     options_.parse_special_tokens = !flags.plain_text;
   }
 
@@ -109,6 +112,7 @@ void AddLabel(CLI::App* app) {
       ->check(CLI::IsMember({"span", "word", "token"}))
       ->capture_default_str();
   AddThreadsFlag(command, &flags->threads);
+  flags->weights.AddFlags(command);
   command->add_flag("--plain-text", flags->plain_text, "Special tokens typed in a text, such as [MASK], are text");
   command->add_flag("--json", flags->json, "One JSON object per text, with byte offsets");
   command->footer(

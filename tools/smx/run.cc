@@ -11,6 +11,7 @@
 #include "program.h"
 #include "progress.h"
 #include "safetensors.h"
+#include "weights_flags.h"
 
 namespace smx::tools {
 namespace {
@@ -21,6 +22,7 @@ struct RunFlags {
   bool reference = false;
   bool json = false;
   size_t threads = 1;
+  WeightsFlags weights;
 };
 
 /// [batch, length] token and type ids, row-major.
@@ -263,7 +265,7 @@ void Run(const RunFlags& flags) {
   }
   CheckNotSameFile(flags.output, flags.input);
   CheckNotSameFile(flags.output, flags.model);
-  const Model model = LoadModel(flags.model);
+  const Model model = flags.weights.Load(flags.model);
   const Ids ids = ReadIds(flags.input);
   const size_t d = model.info().d_model;
   const std::vector<size_t> logits_shape = LogitsShape(model.info(), ids);
@@ -304,6 +306,7 @@ void AddRun(CLI::App* app) {
   command->add_flag("--layers", flags->layers, "Write what every layer computed, too");
   command->add_flag("--reference", flags->reference, "Compute by the reference kernels, to compare with");
   command->add_option("--threads", flags->threads)->check(CountFlag(1, 64))->capture_default_str();
+  flags->weights.AddFlags(command);
   command->add_flag("--json", flags->json, "Print what was written as a JSON object");
   command->footer(
       "Writes sequence_output, and of a model that has them pooled_output and logits, of token labels\n"

@@ -92,6 +92,18 @@ enum class VerifyWeights : uint8_t {
 struct LoadOptions {
   VerifyWeights verify_weights = VerifyWeights::kAuto;
   Log log;  ///< Used while loading only; the model forgets it.
+  /// A file for packed weights; null: they are packed by the first Encoder of each process, and kept on the heap. Where
+  /// it is, and fits model, library and machine, the first Encoder maps it and packs nothing; else a word in the log
+  /// says why, weights are packed, and the file is written anew, whole or not at all, by way of a file with ".new"
+  /// behind its name. That it cannot be written is a word in the log, too, and so is a file there that is no weights
+  /// cache, which stays as it is. Any number of processes may use one file, none may truncate it. It is checked as the
+  /// model's file is: what is followed always, hashes of the weights as verify_weights says. Whoever may write it may
+  /// change answers, as whoever may write the model's file.
+  const char* weights_cache_path = nullptr;
+  /// How many bytes of packed experts a session keeps in memory; 0: all. Beyond that they are released after their use
+  /// and read again from the weights cache, the next one while the one before it runs. No answer depends on it. Two
+  /// experts must fit in.
+  size_t experts_budget_bytes = 0;
 };
 
 /// A verified, read-only model file. Cheap to move; shared by any number of Encoders, Tokenizers and Classifiers, on
@@ -101,7 +113,7 @@ class Model {
   /// Maps the file at `path` and checks header, metadata and meaning; cost independent of the size of the weights,
   /// except for their hashes (LoadOptions). The file must not be truncated while the model lives.
   ///
-  /// @retval kInvalidArgument  path is null.
+  /// @retval kInvalidArgument  path is null; experts_budget_bytes without weights_cache_path.
   /// @retval kIoError       cannot be opened, read or mapped.
   /// @retval kInvalidModel  not a model file, truncated, damaged, or contradicting itself.
   /// @retval kUnsupported   a newer version, or asks for what is not built; the log names it.

@@ -13,6 +13,7 @@ struct Report {
   /// Weights copied into the order that the backend's kernels read, once for all Encoders of the model; grows when an
   /// Encoder with other Options needs more. 0 with kReference.
   size_t packed_bytes;
+  size_t mapped_bytes;  ///< Of packed_bytes: mapped from the weights cache, see LoadOptions, and so no copy in memory.
   uint64_t macs;        ///< Multiply-adds of the products of the last run; 0 before the first.
   uint64_t macs_dense;  ///< The same, had no row been skipped because nobody reads it.
   const char* backend;  ///< "reference" or "xnnpack"

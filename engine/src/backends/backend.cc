@@ -8,11 +8,41 @@
 
 #if SMX_WITH_XNNPACK
 #include "backends/xnnpack/fully_connected.h"
+#include "backends/xnnpack/packing_fingerprint.h"
 #endif
 
 namespace smx {
+namespace {
+
+/// Where no product packs weights: with the reference kernels, or in float32.
+Status CheckUnpacked(const WeightsFile& weights, const Log& log) {
+  if (weights.experts_budget_bytes != 0) {
+    return Fail(log, Status::kUnsupported, "experts_budget_bytes %zu: only packed weights, XNNPACK's, are released",
+                weights.experts_budget_bytes);
+  }
+  if (weights.cache_path == nullptr) return Status::kOk;
+  LogF(log, "weights cache %s: nothing is packed here, so it is neither read nor written", weights.cache_path);
+  return Status::kOk;
+}
+
+}  // namespace
 
 #if SMX_WITH_XNNPACK
+namespace {
+
+Status CreateStore(const Log& log, SharedSlot* shared) {
+  auto store = MakeUnique<PackedStore>(shared->weights);
+  if (store == nullptr) return Status::kOutOfMemory;
+  if (shared->weights.cache_path != nullptr) {
+    PackedFingerprint fingerprint;
+    SMX_TRY(FingerprintPacking(shared->weights.sha256, log, &fingerprint));
+    SMX_TRY(store->OpenCache(fingerprint, log));
+  }
+  shared->content = std::move(store);
+  return Status::kOk;
+}
+
+}  // namespace
 
 size_t Backend::NumParts(size_t size, size_t values) const {
   // About 10 us of work each, many times what it takes to hand it over; more parts than threads, as some are late.
@@ -26,10 +56,11 @@ size_t Backend::NumParts(size_t size, size_t values) const {
 
 Status Backend::Create(const Options& options, bool has_int8_products, SharedSlot* shared) {
   log = options.log;
+  experts_budget_bytes = shared->weights.experts_budget_bytes;
   kernels = MakeKernelTable(options.backend != BackendChoice::kReference);
-  if (options.backend == BackendChoice::kReference) return Status::kOk;
+  if (options.backend == BackendChoice::kReference) return CheckUnpacked(shared->weights, log);
   SMX_TRY(threads.Create(options.num_threads));
-  if (!has_int8_products) return Status::kOk;
+  if (!has_int8_products) return CheckUnpacked(shared->weights, log);
   if (XnnpackExtraBytes() > kExtraInputBytes || XnnpackExtraRows() > kExtraInputRows) {
     return Fail(log, Status::kBackendFailure, "xnnpack: reads further behind its inputs than was planned");
   }
@@ -37,7 +68,7 @@ Status Backend::Create(const Options& options, bool has_int8_products, SharedSlo
   if (initialized == Status::kOutOfMemory) return initialized;
   if (initialized != Status::kOk) {
     LogF(log, "xnnpack: cannot be used in this process; the slow reference kernels compute instead");
-    return Status::kOk;
+    return CheckUnpacked(shared->weights, log);
   }
   use_xnnpack = true;
   for (const bool outputs_first : {false, true}) {
@@ -48,30 +79,37 @@ Status Backend::Create(const Options& options, bool has_int8_products, SharedSlo
   if (!use_xnnpack) {
     LogF(log, "xnnpack: its int8 product is wrong on this machine (%s); the slow reference kernels compute instead",
          IsaName());
-    return Status::kOk;
+    return CheckUnpacked(shared->weights, log);
   }
   lock = std::unique_lock<std::mutex>(shared->mutex);
-  if (shared->content == nullptr) shared->content = MakeUnique<PackedStore>();
-  if (shared->content == nullptr) return Status::kOutOfMemory;
-  return packed.Create(static_cast<PackedStore*>(shared->content.get()));
+  if (shared->content == nullptr) SMX_TRY(CreateStore(log, shared));
+  store = static_cast<PackedStore*>(shared->content.get());
+  return packed.Create(store);
 }
 
-void Backend::FinishCreation() {
-  if (!use_xnnpack) return;
+Status Backend::FinishCreation() {
+  if (!use_xnnpack) return Status::kOk;
+  SMX_TRY(store->FinishCreation(log));
   packed.Finish();
-  packed_bytes = packed.bytes();
+  packed_bytes = store->bytes();
+  mapped_bytes = store->mapped_bytes();
   lock.unlock();
+  if (experts_budget_bytes == 0 || packed_bytes == mapped_bytes) return Status::kOk;
+  return Fail(log, Status::kIoError,
+              "experts_budget_bytes %zu: needs all weights in the weights cache, which has %zu "
+              "of %zu bytes",
+              experts_budget_bytes, mapped_bytes, packed_bytes);
 }
 
 #else
 
-Status Backend::Create(const Options& options, bool, SharedSlot*) {
+Status Backend::Create(const Options& options, bool, SharedSlot* shared) {
   log = options.log;
   kernels = MakeKernelTable(options.backend != BackendChoice::kReference);
-  return Status::kOk;
+  return CheckUnpacked(shared->weights, log);
 }
 
-void Backend::FinishCreation() {}
+Status Backend::FinishCreation() { return Status::kOk; }
 
 #endif
 

@@ -27,7 +27,10 @@ struct Backend {
   Status Create(const Options& options, bool has_int8_products, SharedSlot* shared);
 
   /// All products are created; from now on they run.
-  void FinishCreation();
+  ///
+  /// @retval kOutOfMemory
+  /// @retval kIoError  a budget for experts, and no cache file to read them from.
+  Status FinishCreation();
 
   /// Calls body(thread, first, count) for parts of 0 .. size - 1 that together are all of it, on all threads where
   /// that pays; each of `size` is worth `values` values. `thread` is below num_threads(), and is that of one part at a
@@ -47,11 +50,15 @@ struct Backend {
 
   KernelTable kernels;
   bool use_xnnpack = false;
-  uint64_t macs = 0;        // multiply-adds of products since somebody set it to 0
-  size_t packed_bytes = 0;  // of the model's packed weights when creation was finished
+  uint64_t macs = 0;                // multiply-adds of products since somebody set it to 0
+  size_t packed_bytes = 0;          // of the model's packed weights when creation was finished,
+  size_t mapped_bytes = 0;          // and how many of them are mapped from a file
+  size_t experts_budget_bytes = 0;  // see LoadOptions; 0: all of them stay
+  size_t experts_kept_bytes = 0;    // that stay within the budget, of the experts created so far
   Log log;
 #if SMX_WITH_XNNPACK
   ThreadPool threads;
+  PackedStore* store = nullptr;  // the content of `shared`
   PackedWeights packed;
   std::unique_lock<std::mutex> lock;  // of `shared`
 #endif

@@ -7,9 +7,10 @@ namespace {
 
 constexpr float kStep = 1.0f / kDftScale;
 
-// Their addresses stand for the matrices when packed weights are looked for: [part][length % 2], as matrices of the
-// same size are of two lengths.
-constexpr char kIdentities[2][2] = {};
+/// What ProductWeights::made_matrix says of them: matrices of the same part and size are of two lengths.
+uint32_t MadeMatrix(DftPart part, size_t length) {
+  return 1 + 2 * static_cast<uint32_t>(part) + static_cast<uint32_t>(length % 2);
+}
 
 }  // namespace
 
@@ -27,7 +28,7 @@ ProductWeights DftSums::WeightsOf(size_t length, size_t outputs, const void* mat
   weights.outputs_first = type_ == WeightType::kQc8w;
   weights.stride = static_cast<ptrdiff_t>(weights.outputs_first ? weights.inputs : outputs);
   weights.kernel = matrix;
-  weights.identity = &kIdentities[static_cast<size_t>(part_)][length % 2];
+  weights.made_matrix = MadeMatrix(part_, length);
   weights.scales = &kStep;
   weights.has_one_scale = true;
   return weights;

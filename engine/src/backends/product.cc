@@ -4,6 +4,7 @@
 
 #include "base/checked_math.h"
 #include "base/fixed_array.h"
+#include "base/mapped_file.h"
 
 #if SMX_WITH_XNNPACK
 #include "backends/xnnpack/fully_connected.h"
@@ -73,7 +74,7 @@ struct Product::Accelerated {
   XnnpackFullyConnected fully_connected;
 
   Status Create(const ProductWeights& weights, size_t max_rows, Backend* backend) {
-    return fully_connected.Create(weights, max_rows, backend->packed.ProviderFor(weights), backend->log);
+    return fully_connected.Create(weights, max_rows, &backend->packed, backend->log);
   }
   Status Multiply(const ProductInput& in, MatF out, Backend* backend) {
     // About 50 us of work: what it may cost to wake a thread.
@@ -83,6 +84,12 @@ struct Product::Accelerated {
   }
   void FinishRows(const Backend& backend, MatF rows) const {
     backend.kernels.scale_channels(fully_connected.scales(), fully_connected.bias(), rows);
+  }
+  size_t PackedBytes() const { return fully_connected.packed()->bytes; }
+  /// Nothing of what is on the heap: there a page that is given back is lost.
+  Span<const uint8_t> Mapped() const {
+    const PackedBlock& block = *fully_connected.packed();
+    return {block.data, block.is_mapped ? block.bytes : 0};
   }
 };
 
@@ -101,6 +108,8 @@ struct Product::Accelerated {
   Status Create(const ProductWeights&, size_t, Backend*) { return Status::kUnsupported; }
   Status Multiply(const ProductInput&, MatF, Backend*) { return Status::kUnsupported; }
   void FinishRows(const Backend&, MatF) const {}
+  size_t PackedBytes() const { return 0; }
+  Span<const uint8_t> Mapped() const { return {}; }
 };
 
 Status RunXnnpackProductOnce(const ProductWeights&, Mat<const int8_t>, const RowQuantization*, MatF, const Log&) {
@@ -138,6 +147,18 @@ Status Product::Run(const ProductInput& in, MatF out, Backend* backend) {
   backend->SplitRows(out.rows, out.cols,
                      [&](size_t first, size_t count) { FinishRows(*backend, out.Rows(first, count)); });
   return Status::kOk;
+}
+
+size_t Product::PackedBytes() const { return accelerated_ == nullptr ? 0 : accelerated_->PackedBytes(); }
+
+void Product::ReleaseWeights() const {
+  const Span<const uint8_t> mapped = accelerated_->Mapped();
+  if (!mapped.empty()) ReleasePages(mapped.data(), mapped.size());
+}
+
+void Product::PrefetchWeights() const {
+  const Span<const uint8_t> mapped = accelerated_->Mapped();
+  if (!mapped.empty()) PrefetchPages(mapped.data(), mapped.size());
 }
 
 void RunReferenceProduct(const ProductWeights& weights, const ProductInput& in, MatF out, Backend* backend) {

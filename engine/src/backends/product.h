@@ -91,6 +91,13 @@ class Product {
   Status Multiply(const ProductInput& in, MatF out, Backend* backend);
   void FinishRows(const Backend& backend, MatF rows) const;
 
+  /// Of the packed weights; 0 when there are none.
+  size_t PackedBytes() const;
+
+  /// Of packed weights in a mapped cache only: gives their pages back, to be read again; asks for them ahead of a run.
+  void ReleaseWeights() const;
+  void PrefetchWeights() const;
+
  private:
   struct Accelerated;
 

@@ -19,11 +19,11 @@ struct ProductWeights {
   bool outputs_first = false;  // kernel is [outputs, inputs]; else [inputs, outputs]
   size_t inputs = 0;
   size_t outputs = 0;
-  ptrdiff_t stride = 0;            // values from one row of the kernel to the next; -1 in a Toeplitz matrix, whose rows
-                                   // are the same vector, each seen from one place further to the front
-  const void* kernel = nullptr;    // float or int8_t
-  const void* identity = nullptr;  // an address that stands for the values of `kernel` where its own does not
-  const float* scales = nullptr;   // [outputs], or the one of all outputs; kQc8w only
+  ptrdiff_t stride = 0;           // values from one row of the kernel to the next; -1 in a Toeplitz matrix, whose rows
+                                  // are the same vector, each seen from one place further to the front
+  const void* kernel = nullptr;   // float or int8_t
+  uint32_t made_matrix = 0;       // 0: `kernel` stays where it is; else which of the matrices that are made anew it is
+  const float* scales = nullptr;  // [outputs], or the one of all outputs; kQc8w only
   bool has_one_scale = false;
   const float* input_scales = nullptr;  // [inputs]: rows of x are multiplied by them when quantized; or null
   const float* bias = nullptr;          // [outputs], or null

@@ -32,6 +32,16 @@ Status FeedForward::Create(const FeedForwardWeights& weights, size_t max_rows, B
   return output_.Create(weights.output, rows, backend);
 }
 
+void FeedForward::ReleaseWeights() const {
+  intermediate_.ReleaseWeights();
+  output_.ReleaseWeights();
+}
+
+void FeedForward::PrefetchWeights() const {
+  intermediate_.PrefetchWeights();
+  output_.PrefetchWeights();
+}
+
 Status FeedForward::RunTile(const RunContext& run, const FeedForwardRoom& room, int layer, ConstMatF x, MatF out) {
   const MatF intermediate = DenseMat(run.arena.Get<float>(room.intermediate), x.rows, d_ff_);
   const Backend& backend = *run.backend;

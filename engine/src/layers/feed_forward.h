@@ -29,6 +29,11 @@ class FeedForward {
   /// Multiply-adds of `rows` rows.
   uint64_t Macs(size_t rows) const { return 2 * uint64_t{rows} * d_model_ * d_ff_; }
 
+  /// See Product.
+  size_t PackedBytes() const { return intermediate_.PackedBytes() + output_.PackedBytes(); }
+  void ReleaseWeights() const;
+  void PrefetchWeights() const;
+
  private:
   Status RunTile(const RunContext& run, const FeedForwardRoom& room, int layer, ConstMatF x, MatF out);
 

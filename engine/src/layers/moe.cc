@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/log.h"
 #include "layers/router.h"
 
 namespace smx {
@@ -64,6 +65,23 @@ Status Moe::Create(const PrepareContext& context, Backend* backend) {
   for (size_t e = 0; e < experts_.size(); ++e) {
     SMX_TRY(experts_[e].Create(weights_->experts[e], room.expert_capacity, backend));
   }
+  return KeepWithinBudget(backend);
+}
+
+/// All experts of all layers run one after the other, again and again, so the one that was used last is the one that is
+/// needed last: the first experts stay, as many as fit in beside two, the one that runs and the next one.
+Status Moe::KeepWithinBudget(Backend* backend) {
+  num_kept_ = experts_.size();
+  const size_t budget = backend->experts_budget_bytes;
+  if (budget == 0) return Status::kOk;
+  const size_t expert_bytes = experts_[0].PackedBytes();  // all have the same shape
+  if (budget / 2 < expert_bytes) {
+    return Fail(backend->log, Status::kInvalidArgument,
+                "experts_budget_bytes %zu: an expert has %zu bytes, and two must fit in", budget, expert_bytes);
+  }
+  const size_t taken_bytes = 2 * expert_bytes + backend->experts_kept_bytes;
+  num_kept_ = std::min(experts_.size(), (budget - std::min(budget, taken_bytes)) / expert_bytes);
+  backend->experts_kept_bytes += num_kept_ * expert_bytes;
   return Status::kOk;
 }
 
@@ -136,13 +154,22 @@ Status Moe::RunQueue(size_t queue, FeedForward* expert, Pass* pass) {
 /// The reference lays the queues of all groups out flat, [groups, experts], and cuts them into equal runs, one for each
 /// expert: so with several groups most tokens go to another expert than the one that took them. Models that were
 /// trained so need it (reference_group_order).
+size_t Moe::ExpertOf(size_t queue, const Pass& pass) const {
+  return pass.run.config.moe.reference_group_order ? queue / pass.shape.num_groups : queue % experts_.size();
+}
+
+/// Experts that do not stay in memory are asked for while the one before them runs, and released behind their queue.
 Status Moe::RunExperts(Pass* pass) {
   for (size_t r = 0; r < pass->out.rows; ++r) std::fill_n(pass->out.Row(r), pass->out.cols, 0.0f);
   const size_t num_groups = pass->shape.num_groups;
-  const bool in_runs = pass->run.config.moe.reference_group_order;
-  for (size_t queue = 0; queue < num_groups * experts_.size(); ++queue) {
-    const size_t expert = in_runs ? queue / num_groups : queue % experts_.size();
+  const size_t num_queues = num_groups * experts_.size();
+  for (size_t queue = 0; queue < num_queues; ++queue) {
+    const size_t expert = ExpertOf(queue, *pass);
+    const size_t next = queue + 1 < num_queues ? ExpertOf(queue + 1, *pass) : expert;
+    if (next != expert && next >= num_kept_) experts_[next].PrefetchWeights();
     SMX_TRY(RunQueue(queue, &experts_[expert], pass));
+    const bool runs_again = next == expert && queue + 1 < num_queues;
+    if (expert >= num_kept_ && !runs_again) experts_[expert].ReleaseWeights();
   }
   return Status::kOk;
 }
@@ -162,6 +189,7 @@ Status Moe::Run(const RunContext& run, int layer, ConstMatF x, MatF out) {
                run.arena.Get<float>(queue_weights_),
                DenseMat(run.arena.Get<float>(gathered_), shape.expert_capacity, x.cols),
                DenseMat(run.arena.Get<float>(computed_), shape.expert_capacity, x.cols)};
+  if (num_kept_ < num_experts) experts_[num_kept_].PrefetchWeights();
   RunRouter(pass);
   run.EndStage(x.rows, x.rows, uint64_t{x.rows} * x.cols * num_experts);
   ObserveRouter(pass, layer);

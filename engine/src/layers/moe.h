@@ -26,9 +26,12 @@ class Moe {
   void ObserveRouter(const Pass& pass, int layer) const;
   Status RunExperts(Pass* pass);
   Status RunQueue(size_t queue, FeedForward* expert, Pass* pass);
+  Status KeepWithinBudget(Backend* backend);
+  size_t ExpertOf(size_t queue, const Pass& pass) const;
 
   const MoeWeights* weights_ = nullptr;
   FixedArray<FeedForward> experts_;
+  size_t num_kept_ = 0;  // experts from 0 on whose weights stay in memory; the others are read again for each run
   FeedForwardRoom room_;
   BufferId router_logits_, router_probs_, scratch_, choices_, queue_tokens_, queue_weights_, gathered_, computed_;
 };

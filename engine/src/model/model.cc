@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "file_format.h"
 #include "model/check.h"
 #include "model/model_data.h"
 #include "model/tokenizer_view.h"
@@ -93,6 +94,32 @@ const char* NameOf(MixingKind kind) {
   return "";
 }
 
+uint64_t MaxHashedBytes(VerifyWeights verify) {
+  if (verify == VerifyWeights::kNever) return 0;
+  return verify == VerifyWeights::kAlways ? UINT64_MAX : kAutoVerifyBytes;
+}
+
+/// What Encoders need to know of the file and of LoadOptions.
+Status FillSharedWeights(const LoadOptions& options, ModelData* data) {
+  if (options.experts_budget_bytes != 0 && options.weights_cache_path == nullptr) {
+    return Fail(options.log, Status::kInvalidArgument,
+                "experts_budget_bytes %zu: needs weights_cache_path, the file that experts are read from again",
+                options.experts_budget_bytes);
+  }
+  WeightsFile& weights = data->shared.weights;
+  weights.bytes = data->file.bytes;
+  weights.is_mapped = !data->mapping.bytes().empty();
+  weights.sha256 = data->file.bytes.data() + offsetof(schema::FileHeader, metadata_sha256);
+  weights.max_hashed_bytes = MaxHashedBytes(options.verify_weights);
+  weights.experts_budget_bytes = options.experts_budget_bytes;
+  if (options.weights_cache_path == nullptr) return Status::kOk;
+  const size_t length = std::strlen(options.weights_cache_path) + 1;
+  SMX_TRY(data->weights_cache_path.Allocate(length));
+  std::memcpy(data->weights_cache_path.data(), options.weights_cache_path, length);
+  weights.cache_path = data->weights_cache_path.data();
+  return Status::kOk;
+}
+
 /// `data->mapping` may hold the bytes; everything else is filled here.
 Status LoadBytes(Span<const uint8_t> bytes, const LoadOptions& options, ModelData* data) {
   if (reinterpret_cast<uintptr_t>(bytes.data()) % 64 != 0) {
@@ -103,8 +130,8 @@ Status LoadBytes(Span<const uint8_t> bytes, const LoadOptions& options, ModelDat
   SMX_TRY(BindWeights(data->file, data->config, options.log, &data->weights));
   SMX_TRY(LoadTokenizer(options.log, data));
   data->info = InfoOf(*data);
-  const bool verify = options.verify_weights == VerifyWeights::kAlways ||
-                      (options.verify_weights == VerifyWeights::kAuto && bytes.size() <= kAutoVerifyBytes);
+  SMX_TRY(FillSharedWeights(options, data));
+  const bool verify = bytes.size() <= data->shared.weights.max_hashed_bytes;
   return verify ? VerifySegmentHashes(data->file, options.log) : Status::kOk;
 }
 

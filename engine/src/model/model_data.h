@@ -1,10 +1,11 @@
 #ifndef SMX_MODEL_MODEL_DATA_H_
 #define SMX_MODEL_MODEL_DATA_H_
 
+#include "base/fixed_array.h"
+#include "base/mapped_file.h"
 #include "base/shared_slot.h"
 #include "model/config.h"
 #include "model/file.h"
-#include "model/mapped_file.h"
 #include "model/weights.h"
 #include "smx/model.h"
 #include "tokenizer/vocabulary.h"
@@ -27,7 +28,8 @@ class ModelData {
   TokenizerView tokenizer_view;
   FixedArray<SpecialTokenView> special_tokens;  // what tokenizer_view points at
 
-  mutable SharedSlot shared;  // what Encoders of this model share
+  FixedArray<char> weights_cache_path;  // as LoadOptions has it; empty: none
+  mutable SharedSlot shared;            // what Encoders of this model share
 };
 
 }  // namespace smx::internal

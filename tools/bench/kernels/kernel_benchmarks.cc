@@ -241,8 +241,7 @@ void XnnpackProduct(State& state, const ModelShape& model) {
   const auto created = [&] {
     SMX_TRY(backend.Create(Options(), /*has_int8_products=*/true, &shared));
     SMX_TRY(product.Create(data.weights, data.rows, &backend));
-    backend.FinishCreation();
-    return Status::kOk;
+    return backend.FinishCreation();
   }();
   if (created != Status::kOk || !backend.use_xnnpack) return state.SkipWithError("XNNPACK cannot be used here");
   Status status = Status::kOk;

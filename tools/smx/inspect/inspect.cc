@@ -128,7 +128,7 @@ void AddInspect(CLI::App* app) {
       "  smx inspect model.smx --html report.html --verify");
   command->callback([flags] {
     if (!flags->html.empty()) CheckNotSameFile(flags->html, flags->model);
-    const Model model = LoadModel(flags->model, flags->verify ? VerifyWeights::kAlways : VerifyWeights::kAuto);
+    const Model model = LoadModel(flags->model, {flags->verify ? VerifyWeights::kAlways : VerifyWeights::kAuto, {}});
     const bool runs = flags->plan || !flags->html.empty();
     if (flags->length != 0 && !runs) throw Error(ExitCode::kUsage, "--length is for --plan and --html");
     const size_t run_length = runs ? LengthOf(flags->length, model.info()) : 0;

@@ -40,6 +40,32 @@ Status CopyDense(const ProductWeights& weights, FixedArray<int8_t>* copy) {
   return Status::kOk;
 }
 
+/// `kernel` is read when it has to be packed. Channels are scaled by ones, see XnnpackFullyConnected.
+xnn_status CreateOperator(const ProductWeights& weights, const int8_t* kernel, xnn_weights_cache_provider* provider,
+                          xnn_operator** created) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  FixedArray<float> ones;
+  if (ones.Allocate(weights.outputs) != Status::kOk) return xnn_status_out_of_memory;
+  for (float& scale : ones) scale = 1.0f;
+  const uint32_t flags = weights.outputs_first ? 0 : XNN_FLAG_TRANSPOSE_WEIGHTS;
+  return xnn_create_fully_connected_nc_qd8_f32_qc8w(weights.inputs, weights.outputs, weights.inputs, weights.outputs,
+                                                    ones.data(), kernel, /*bias=*/nullptr, -kInfinity, kInfinity, flags,
+                                                    /*code_cache=*/nullptr, provider, created);
+}
+
+/// Weights out of a file may be shorter than what the library's kernels read of them.
+Status ProveSize(const ProductWeights& weights, xnn_weights_cache_provider* provider, PackedWeights* packed,
+                 const Log& log) {
+  if (packed->block() == nullptr || packed->block()->state != PackedBlock::State::kUnproved) return Status::kOk;
+  packed->BeginMeasuring();
+  xnn_operator* none = nullptr;
+  const xnn_status status = CreateOperator(weights, static_cast<const int8_t*>(weights.kernel), provider, &none);
+  if (none != nullptr) xnn_delete_operator(none);
+  if (packed->EndMeasuring(log)) return Status::kOk;
+  if (status == xnn_status_success) return Fail(log, Status::kBackendFailure, "xnnpack: asks for no room to pack");
+  return StatusOf(status, "measure fully connected qd8-qc8w", log);
+}
+
 }  // namespace
 
 size_t XnnpackExtraBytes() { return XNN_EXTRA_BYTES; }
@@ -68,21 +94,18 @@ Status XnnpackFullyConnected::KeepScales(const ProductWeights& weights) {
   return Status::kOk;
 }
 
-Status XnnpackFullyConnected::Create(const ProductWeights& weights, size_t max_rows, xnn_weights_cache_provider* packed,
+Status XnnpackFullyConnected::Create(const ProductWeights& weights, size_t max_rows, PackedWeights* packed,
                                      const Log& log) {
-  FixedArray<int8_t> copy;
-  SMX_TRY(CopyDense(weights, &copy));
-  const int8_t* kernel = copy.size() != 0 ? copy.data() : static_cast<const int8_t*>(weights.kernel);
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
   SMX_TRY(KeepScales(weights));
-  FixedArray<float> ones;
-  SMX_TRY(ones.Allocate(weights.outputs));
-  for (float& scale : ones) scale = 1.0f;
-  const uint32_t flags = weights.outputs_first ? 0 : XNN_FLAG_TRANSPOSE_WEIGHTS;
-  const xnn_status created = xnn_create_fully_connected_nc_qd8_f32_qc8w(
-      weights.inputs, weights.outputs, weights.inputs, weights.outputs, ones.data(), kernel, /*bias=*/nullptr,
-      -kInfinity, kInfinity, flags, /*code_cache=*/nullptr, packed, &operator_);
+  xnn_weights_cache_provider* const provider = packed == nullptr ? nullptr : packed->ProviderFor(weights);
+  if (packed != nullptr) SMX_TRY(ProveSize(weights, provider, packed, log));
+  FixedArray<int8_t> copy;
+  const bool is_packed = packed != nullptr && packed->block() != nullptr;
+  if (!is_packed) SMX_TRY(CopyDense(weights, &copy));
+  const int8_t* kernel = copy.size() != 0 ? copy.data() : static_cast<const int8_t*>(weights.kernel);
+  const xnn_status created = CreateOperator(weights, kernel, provider, &operator_);
   SMX_TRY(StatusOf(created, "create fully connected qd8-qc8w", log));
+  if (packed != nullptr) packed_ = packed->block();
   return StatusOf(xnn_reshape_fully_connected_nc_qd8_f32_qc8w(operator_, max_rows, nullptr),
                   "reshape fully connected qd8-qc8w", log);
 }

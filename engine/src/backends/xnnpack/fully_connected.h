@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backends/xnnpack/packed_weights.h"
 #include "base/fixed_array.h"
 #include "base/mat.h"
 #include "kernels/product.h"
@@ -11,7 +12,6 @@
 #include "smx/status.h"
 
 struct xnn_operator;
-struct xnn_weights_cache_provider;
 struct pthreadpool;
 
 namespace smx {
@@ -38,8 +38,9 @@ class XnnpackFullyConnected {
   XnnpackFullyConnected& operator=(const XnnpackFullyConnected&) = delete;
   ~XnnpackFullyConnected();
 
-  /// Packs `weights`, of type kQc8w, through `packed`, and shapes the operator for `max_rows`.
-  Status Create(const ProductWeights& weights, size_t max_rows, xnn_weights_cache_provider* packed, const Log& log);
+  /// Packs `weights`, of type kQc8w, unless `packed` has them, and shapes the operator for `max_rows`. `packed` may be
+  /// null: the operator keeps its own.
+  Status Create(const ProductWeights& weights, size_t max_rows, PackedWeights* packed, const Log& log);
 
   /// x is dense, [rows, inputs] with the slack above behind it; `params` as RepeatLastRow leaves them; out dense,
   /// [rows, outputs], to be scaled by scales() and bias(). No heap call.
@@ -48,10 +49,14 @@ class XnnpackFullyConnected {
   const float* scales() const { return scales_; }  ///< [outputs]
   const float* bias() const { return bias_; }      ///< [outputs], or null
 
+  /// Null: the operator keeps its own.
+  const PackedBlock* packed() const { return packed_; }
+
  private:
   Status KeepScales(const ProductWeights& weights);
 
   xnn_operator* operator_ = nullptr;
+  const PackedBlock* packed_ = nullptr;
   FixedArray<float> repeated_scale_;  // [outputs], where the model has one for all
   const float* scales_ = nullptr;     // [outputs], the model's or those
   const float* bias_ = nullptr;

@@ -1,6 +1,7 @@
-#ifndef SMX_MODEL_MAPPED_FILE_H_
-#define SMX_MODEL_MAPPED_FILE_H_
+#ifndef SMX_BASE_MAPPED_FILE_H_
+#define SMX_BASE_MAPPED_FILE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -18,6 +19,9 @@ class MappedFile {
   /// @retval kOutOfMemory   no room in the address space.
   static Result<MappedFile> Open(const char* path, const Log& log);
 
+  /// Of an open file, which may be closed afterwards; `path` is for words only.
+  static Result<MappedFile> OfDescriptor(int descriptor, const char* path, const Log& log);
+
   MappedFile() = default;
   MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
   MappedFile& operator=(MappedFile&& other) noexcept {
@@ -34,6 +38,14 @@ class MappedFile {
   Span<const uint8_t> bytes_;
 };
 
+// For pages of a MappedFile, whole ones with all that is in them; what fails there changes no value, only the time.
+
+/// Gives the pages back; whoever reads them finds the file's bytes again.
+void ReleasePages(const void* begin, size_t size);
+
+/// Asks for the pages to be read from the disk ahead of their use, and does not wait.
+void PrefetchPages(const void* begin, size_t size);
+
 }  // namespace smx
 
-#endif  // SMX_MODEL_MAPPED_FILE_H_
+#endif  // SMX_BASE_MAPPED_FILE_H_
