@@ -100,6 +100,7 @@ void CheckRefused(const char* words, Change change) {
 
 TEST_CASE("packed file: what was written is read: small weights side by side, a large one on pages of its own") {
   const Reading reading = Read(Sound());
+  CAPTURE(reading.message);
   REQUIRE(reading.status == Status::kOk);
   REQUIRE(reading.entries.size() == 3);
   CHECK(reading.entries[0].offset == 384);

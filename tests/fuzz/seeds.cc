@@ -211,6 +211,7 @@ std::vector<std::vector<uint8_t>> SeedsOf(const std::string& target) {
   }
   if (target == "fuzz_sentencepiece") return SentencePieceModels();
   if (target == "fuzz_flax") return Flax();
+  if (target == "fuzz_weights_cache") return WeightsCaches();
   return Safetensors();
 }
 

@@ -20,7 +20,8 @@ const std::vector<Target>& Targets() {
       {"fuzz_tokenizer_json", ReadTokenizerJson, PrepareNormalizations},
       {"fuzz_sentencepiece", ReadSentencePiece, nullptr},
       {"fuzz_safetensors", ReadSafetensors, nullptr},
-      {"fuzz_flax", ReadFlax, nullptr}};
+      {"fuzz_flax", ReadFlax, nullptr},
+      {"fuzz_weights_cache", MapWeightsCache, nullptr}};
   return targets;
 }
 

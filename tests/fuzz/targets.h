@@ -36,6 +36,9 @@ void ReadSafetensors(const uint8_t* data, size_t size);
 /// A file of a Flax checkpoint.
 void ReadFlax(const uint8_t* data, size_t size);
 
+/// A weights cache of a tiny model. Of even length its header and hashes are made right first.
+void MapWeightsCache(const uint8_t* data, size_t size);
+
 /// Ends the process with `promise` on stderr unless `is_kept`.
 void Require(bool is_kept, const char* promise);
 
@@ -54,6 +57,9 @@ const std::vector<Target>& Targets();
 
 /// Small inputs to begin with, most of them sound.
 std::vector<std::vector<uint8_t>> SeedsOf(const std::string& target);
+
+/// Those of MapWeightsCache: what the engine writes.
+std::vector<std::vector<uint8_t>> WeightsCaches();
 
 }  // namespace smx::fuzz
 
