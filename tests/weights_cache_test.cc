@@ -216,6 +216,25 @@ TEST_CASE("weights cache: sessions of other lengths add to it, and take nothing 
   CHECK(ReadFile(path) == with_both);
 }
 
+TEST_CASE("weights cache: one that could not be written at first takes nothing from a session that runs without it") {
+  const ModelContent content = smx::tests::TinyLinear();
+  const TemporaryFolder folder;
+  const std::string path = folder.Path("later/weights.cache");
+  const MemoryModel model(content, WeightsType::kInt8, WithCache(path));
+  Options options;
+  options.max_tokens = 3;
+  Session running(*model, options);
+  const Answer before = running.Run({1, {2, 5, 3}, {}});
+  REQUIRE(mkdir(folder.Path("later").c_str(), 0700) == 0);
+  Session with_more(*model);
+  const Report report = with_more.encoder().report();
+  CHECK(report.mapped_bytes > 0);
+  CHECK(report.mapped_bytes < report.packed_bytes);  // what the other session runs with is still on the heap
+  CHECK(SameBits(running.Run({1, {2, 5, 3}, {}}), before));
+  const MemoryModel next(content, WeightsType::kInt8, WithCache(path));
+  CHECK(IsMapped(Session(*next).encoder().report()));
+}
+
 TEST_CASE("weights cache: sizes that the library would not read are refused product by product") {
   const TemporaryFolder folder;
   const std::string path = folder.Path("weights.cache");

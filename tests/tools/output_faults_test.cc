@@ -6,9 +6,12 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 
 #include "support/models.h"
@@ -22,10 +25,11 @@ using smx::tests::TemporaryFolder;
 
 namespace {
 
-enum class Call { kNone, kMkstemp, kWrite, kFchmod, kFsync, kClose, kRename };
+enum class Call { kNone, kMkstemp, kWrite, kFchmod, kFsync, kClose, kRename, kFlock };
 
 constexpr int kKill = -1;        // instead of an errno
 constexpr int kShortWrite = -2;  // one byte only
+constexpr int kRenamed = -3;     // before it is locked, FILE.new becomes FILE, as if by another process that ends then
 
 /// What goes wrong, in this process, with files other than the standard streams.
 struct Plan {
@@ -64,6 +68,15 @@ ssize_t write(int fd, const void* bytes, size_t n) {
 }
 
 int fsync(int fd) { return Fails(Call::kFsync) ? -1 : Real(&fsync, "fsync")(fd); }
+
+int flock(int fd, int operation) {
+  if (plan.call == Call::kFlock) {
+    plan.call = Call::kNone;
+    const std::string name = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd));
+    std::filesystem::rename(name, name.substr(0, name.size() - std::strlen(".new")));
+  }
+  return Real(&flock, "flock")(fd, operation);
+}
 
 int fchmod(int fd, mode_t mode) { return Fails(Call::kFchmod) ? -1 : Real(&fchmod, "fchmod")(fd, mode); }
 
@@ -196,9 +209,12 @@ TEST_CASE("output faults: a weights cache is whole or absent, whatever fails, an
       CHECK(fresh.List() == std::vector<std::string>{"cache"});
     }
   }
-  for (const Plan& fault : {Plan{Call::kWrite, EINTR, false}, Plan{Call::kWrite, kShortWrite, true}}) {
+  for (const Plan& fault :
+       {Plan{Call::kWrite, EINTR, false}, Plan{Call::kWrite, kShortWrite, true}, Plan{Call::kFlock, kRenamed, false}}) {
+    CAPTURE(fault.error);
     const TemporaryFolder fresh;
     CHECK(EndedWith(bench(fault, fresh.Path("cache")), 0));
+    CHECK(ReadFile(streams.Path("stderr")).find("weights cache") == std::string::npos);
     CHECK(ReadFile(fresh.Path("cache")) == sound);
   }
 }
