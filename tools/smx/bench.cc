@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <functional>
-#include <iostream>
 #include <memory>
 
 #include <sys/resource.h>
@@ -11,6 +10,7 @@
 #include "bench_mixers.h"
 #include "commands.h"
 #include "engine.h"
+#include "line_input.h"
 #include "output_file.h"
 #include "program.h"
 #include "progress.h"
@@ -105,8 +105,9 @@ std::vector<int64_t> TimeRuns(size_t count, const std::function<void()>& run) {
 /// and is answered by a line. All times in the end.
 std::vector<int64_t> TakeTurns(const std::function<void()>& run) {
   std::vector<int64_t> all;
+  LineInput input("-");
   std::string line;
-  for (size_t number = 1; std::getline(std::cin, line); ++number) {
+  for (size_t number = 1; input.Next(&line); ++number) {
     const std::string problem = CountFlag(1, kMaxRepeat)(line);
     if (!problem.empty()) throw Error(ExitCode::kBadInput, "stdin: line " + std::to_string(number) + " " + problem);
     run();
