@@ -77,6 +77,12 @@ bool Holds(const std::string& text, const char* part) { return text.find(part) !
 
 bool IsMapped(const Report& report) { return report.packed_bytes > 0 && report.mapped_bytes == report.packed_bytes; }
 
+PackedFileHeader HeaderOf(const std::string& cache) {
+  PackedFileHeader header;
+  std::memcpy(&header, cache.data(), sizeof(header));
+  return header;
+}
+
 }  // namespace
 
 TEST_CASE("weights cache: same bits without, at the first and at the second start, with any budget, on random models") {
@@ -240,8 +246,7 @@ TEST_CASE("weights cache: sizes that the library would not read are refused prod
   const std::string path = folder.Path("weights.cache");
   RunTiny(WithCache(path));
   const std::string sound = ReadFile(path);
-  PackedFileHeader header;
-  std::memcpy(&header, sound.data(), sizeof(header));
+  PackedFileHeader header = HeaderOf(sound);
   REQUIRE(header.num_entries > 2);
   for (uint32_t i = 0; i < header.num_entries; ++i) {
     CAPTURE(i);
@@ -271,8 +276,7 @@ TEST_CASE("weights cache: weights that are damaged are found by their hash, wher
   const std::string path = folder.Path("weights.cache");
   RunTiny(WithCache(path));
   const std::string sound = ReadFile(path);
-  PackedFileHeader header;
-  std::memcpy(&header, sound.data(), sizeof(header));
+  const PackedFileHeader header = HeaderOf(sound);
   const size_t body = sizeof(header) + header.num_entries * sizeof(PackedFileEntry);
   std::string bytes = sound;
   for (size_t i = body; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 2654435761u >> 13);

@@ -1,4 +1,4 @@
-#include "smx/sha256.h"
+#include "base/sha256.h"
 
 #include <cstring>
 
@@ -99,6 +99,14 @@ void Sha256::Finish(uint8_t digest[32]) {
   for (size_t i = 0; i < 8; ++i) tail[zeros_end + i] = static_cast<uint8_t>(num_bits >> (56 - 8 * i));
   Update({tail, zeros_end + 8});
   for (size_t i = 0; i < 32; ++i) digest[i] = static_cast<uint8_t>(state_[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+bool HashIs(Span<const uint8_t> bytes, const uint8_t expected[32]) {
+  Sha256 hash;
+  hash.Update(bytes);
+  uint8_t digest[32];
+  hash.Finish(digest);
+  return std::memcmp(digest, expected, sizeof(digest)) == 0;
 }
 
 }  // namespace smx

@@ -39,9 +39,8 @@ inline Checked AttentionScratchFloats(size_t keys, size_t d_head) {
 ///
 ///   q, out   [queries, d_head], strided views into the rows of all heads; query i and key i are the same token
 ///   k, v     [keys, d_head], such views
-///   is_real  [max(queries, keys)]; a score is replaced by float32's lowest number unless both tokens are real, so a
-///   pad
-///            as a query averages all values evenly; null means all are real
+///   is_real  [max(queries, keys)]; a score is replaced by float32's lowest number unless both tokens are real, so as a
+///            query a pad averages all values evenly; null means all are real
 ///   scratch  [AttentionScratchFloats(keys, d_head)]
 using AttentionHeadFn = void (*)(ConstMatF q, ConstMatF k, ConstMatF v, const unsigned char* is_real, float* scratch,
                                  MatF out);

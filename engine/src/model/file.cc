@@ -5,8 +5,8 @@
 
 #include "base/checked_math.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "file_format.h"
-#include "smx/sha256.h"
 
 namespace smx {
 namespace {
@@ -27,14 +27,6 @@ bool IsZero(Span<const uint8_t> bytes) {
 /// A part of the file that was proved to lie inside of it, so a size_t can hold both numbers.
 Span<const uint8_t> BytesOf(Span<const uint8_t> file, uint64_t offset, uint64_t size) {
   return file.subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
-}
-
-bool HashIs(Span<const uint8_t> bytes, const uint8_t expected[32]) {
-  Sha256 hash;
-  hash.Update(bytes);
-  uint8_t digest[32];
-  hash.Finish(digest);
-  return std::memcmp(digest, expected, sizeof(digest)) == 0;
 }
 
 Status CheckHeader(const FileHeader& header, uint64_t file_bytes, const Log& log) {

@@ -6,20 +6,12 @@
 
 #include "base/checked_math.h"
 #include "base/log.h"
-#include "smx/sha256.h"
+#include "base/sha256.h"
 
 namespace smx {
 namespace {
 
 constexpr uint8_t kZeros[1024] = {};
-
-bool HashIs(Span<const uint8_t> bytes, const uint8_t expected[32]) {
-  Sha256 hash;
-  hash.Update(bytes);
-  uint8_t digest[32];
-  hash.Finish(digest);
-  return std::memcmp(digest, expected, sizeof(digest)) == 0;
-}
 
 Span<const uint8_t> BytesOf(const FixedArray<PackedFileEntry>& entries) {
   return {reinterpret_cast<const uint8_t*>(entries.data()), entries.size() * sizeof(PackedFileEntry)};
