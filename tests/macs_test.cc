@@ -74,10 +74,11 @@ void CountBf16Router(ConstMatF x, const float* kernel, const float* bias, MatF l
   real_kernels.router_bf16(x, kernel, bias, logits, probs);
 }
 
+template <smx::AttentionHeadFn KernelTable::*kKernel>
 void CountAttentionHead(ConstMatF q, ConstMatF k, ConstMatF v, const unsigned char* is_real, float* scratch, MatF out) {
   counted_macs += uint64_t{q.rows} * q.cols * k.rows;    // scores
   counted_macs += uint64_t{out.rows} * v.rows * v.cols;  // their sum of values
-  real_kernels.attention_head(q, k, v, is_real, scratch, out);
+  (real_kernels.*kKernel)(q, k, v, is_real, scratch, out);
 }
 
 }  // namespace
@@ -89,7 +90,8 @@ KernelTable WrapMakeKernelTable(bool fast) {
   KernelTable table = real_kernels = RealMakeKernelTable(fast);
   if (table.router_f32 != smx::Router_f32__reference) table.router_f32 = CountRouter;
   table.router_bf16 = CountBf16Router;
-  table.attention_head = CountAttentionHead;
+  table.attention_head = CountAttentionHead<&KernelTable::attention_head>;
+  table.attention_head_qs16 = CountAttentionHead<&KernelTable::attention_head_qs16>;
   return table;
 }
 

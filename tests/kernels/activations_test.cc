@@ -78,19 +78,3 @@ TEST_CASE("transpose: strided input, zeros behind") {
   const float expected[] = {1, 4, 0, 2, 5, 0, 3, 6, 0};
   for (size_t i = 0; i < 9; ++i) CHECK(out[i] == expected[i]);
 }
-
-TEST_CASE("attention head: a pad as a query averages the values of all rows, pads included") {
-  const float q[] = {1, 0, 0, 1, 0, 0};
-  const float k[] = {1, 0, 0, 1, 5, 5};
-  const float v[] = {3, 0, 6, 0, 9, 3};
-  const unsigned char is_real[] = {1, 1, 0};
-  std::vector<float> scratch(static_cast<size_t>(smx::AttentionScratchFloats(3, 2).value()));
-  float out[6];
-  smx::AttentionHead_f32__reference(DenseMat(q, 3, 2), DenseMat(k, 3, 2), DenseMat(v, 3, 2), is_real, scratch.data(),
-                                    DenseMat(out, 3, 2));
-  const double weight = 1.0 / (1.0 + std::exp(-1.0 / std::sqrt(2.0)));
-  CHECK(out[0] == doctest::Approx(3.0 * weight + 6.0 * (1.0 - weight)));
-  CHECK(out[2] == doctest::Approx(6.0 * weight + 3.0 * (1.0 - weight)));
-  CHECK(out[4] == doctest::Approx(6.0));
-  CHECK(out[5] == doctest::Approx(1.0));
-}

@@ -104,6 +104,7 @@ TEST_CASE("simd: every instruction set takes every kernel that it has from itsel
     CHECK((table.softmax != reference.softmax));
     CHECK((table.transpose != reference.transpose));
     CHECK((table.attention_head != reference.attention_head));
+    CHECK((table.attention_head_qs16 != reference.attention_head_qs16));
     CHECK((table.router_f32 != reference.router_f32));
   }
   CHECK((smx::MakeKernelTable(true).gelu != reference.gelu));
@@ -233,12 +234,19 @@ TEST_CASE("simd: a head of attention has the reference's bits, with pads and wit
       const std::vector<unsigned char> no_pads(keys, 1);
       const unsigned char* const masks[] = {nullptr, is_real.data(), no_pads.data()};
       for (const unsigned char* real : masks) {
-        Matrix out(queries, d_head, 4), expected(queries, d_head, 4);
-        const auto size = static_cast<size_t>(smx::AttentionScratchFloats(keys, d_head).value());
-        std::vector<float> scratch(size), more(size);
-        table.attention_head(q.mat(), k.mat(), v.mat(), real, scratch.data(), out.mat());
-        smx::AttentionHead_f32__reference(q.mat(), k.mat(), v.mat(), real, more.data(), expected.mat());
-        CHECK(SameBits(out.values, expected.values));
+        const auto same = [&](smx::AttentionHeadFn kernel, smx::AttentionHeadFn reference, smx::Checked floats) {
+          Matrix out(queries, d_head, 4), expected(queries, d_head, 4);
+          // Nothing is read that was not written, nor is anything written behind the scratch.
+          std::vector<float> scratch(static_cast<size_t>(floats.value()) + 1, Matrix::kGap), more = scratch;
+          kernel(q.mat(), k.mat(), v.mat(), real, scratch.data(), out.mat());
+          reference(q.mat(), k.mat(), v.mat(), real, more.data(), expected.mat());
+          CHECK(scratch.back() == Matrix::kGap);
+          CHECK(more.back() == Matrix::kGap);
+          return SameBits(out.values, expected.values);
+        };
+        CHECK(same(table.attention_head, smx::AttentionHead_f32__reference, smx::AttentionScratchFloats(keys, d_head)));
+        CHECK(same(table.attention_head_qs16, smx::AttentionHead_f32_qs16__reference,
+                   smx::AttentionQs16ScratchFloats(keys, d_head)));
       }
     }
   });

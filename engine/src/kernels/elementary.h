@@ -72,6 +72,14 @@ inline float SumOfLanes(float* lanes) {
   return lanes[0];
 }
 
+/// `value(i)` is value i of a row of n.
+template <typename Value>
+float SumInLanes(size_t n, const Value& value) {
+  float lanes[kSumLanes] = {};
+  for (size_t i = 0; i < n; ++i) lanes[i % kSumLanes] += value(i);
+  return SumOfLanes(lanes);
+}
+
 }  // namespace smx
 
 #endif  // SMX_KERNELS_ELEMENTARY_H_

@@ -2,6 +2,7 @@
 #define SMX_KERNELS_KERNEL_TABLE_H_
 
 #include "kernels/activations.h"
+#include "kernels/attention.h"
 #include "kernels/fourier.h"
 #include "kernels/product.h"
 #include "kernels/router.h"
@@ -20,6 +21,7 @@ struct KernelTable {
   SoftmaxFn softmax = Softmax_f32__reference;
   TransposeFn transpose = Transpose_f32__reference;
   AttentionHeadFn attention_head = AttentionHead_f32__reference;
+  AttentionHeadFn attention_head_qs16 = AttentionHead_f32_qs16__reference;
   FoldFn fold = Fold_f32__reference;
   UnfoldFn unfold = Unfold_f32__reference;
   RouterFn router_f32 = Router_f32__reference;

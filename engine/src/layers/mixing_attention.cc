@@ -25,6 +25,7 @@ void MixingAttention::Prepare(const AttentionWeights& weights, const PrepareCont
   const Checked bytes = Checked(rows) * Checked(d) * floats;
   const size_t d_head = d / context.config.num_heads;
 
+  is_int8_ = weights.query.type == WeightType::kQc8w;
   plan->BeginStage("attention");
   x_room_.Acquire(weights.query, rows, plan);  // key and value have the same input scales
   plan->NextStep();
@@ -33,8 +34,8 @@ void MixingAttention::Prepare(const AttentionWeights& weights, const PrepareCont
   value_rows_ = plan->Acquire("value", bytes);
   plan->NextStep();
   x_room_.Release(plan);
-  scratch_ = plan->Acquire("attention_scratch", Checked(context.options.num_threads) *
-                                                    AttentionScratchFloats(context.max_tokens, d_head) * floats);
+  scratch_ = plan->Acquire("attention_scratch",
+                           Checked(context.options.num_threads) * ScratchFloats(context.max_tokens, d_head) * floats);
   attended_ = plan->Acquire("attended", bytes);
   plan->NextStep();
   for (const BufferId id : {query_rows_, key_rows_, value_rows_, scratch_}) plan->Release(id);
@@ -44,6 +45,10 @@ void MixingAttention::Prepare(const AttentionWeights& weights, const PrepareCont
   plan->NextStep();
   plan->Release(attended_);
   attended_room_.Release(plan);
+}
+
+Checked MixingAttention::ScratchFloats(size_t keys, size_t d_head) const {
+  return is_int8_ ? AttentionQs16ScratchFloats(keys, d_head) : AttentionScratchFloats(keys, d_head);
 }
 
 Status MixingAttention::Create(const PrepareContext& context, Backend* backend) {
@@ -62,14 +67,15 @@ void MixingAttention::RunHeads(const RunContext& run, size_t text, const Rows& r
   const size_t num_heads = run.config.num_heads;
   const size_t d_head = rows.query.cols / num_heads;
   float* const scratch = run.arena.Get<float>(scratch_);
-  const size_t scratch_floats = static_cast<size_t>(AttentionScratchFloats(keys, d_head).value());
+  const size_t scratch_floats = static_cast<size_t>(ScratchFloats(keys, d_head).value());
   const unsigned char* is_real = run.is_real == nullptr ? nullptr : run.is_real + text * run.seq_len;
   const auto head_of = [&](MatF all, size_t h, size_t count) { return Head(all, h, d_head).Rows(text * count, count); };
+  const AttentionHeadFn attention_head =
+      is_int8_ ? backend.kernels.attention_head_qs16 : backend.kernels.attention_head;
   backend.Split(num_heads, queries * keys, [&](size_t thread, size_t first, size_t count) {
     for (size_t h = first; h < first + count; ++h) {
-      backend.kernels.attention_head(head_of(rows.query, h, queries), head_of(rows.key, h, keys),
-                                     head_of(rows.value, h, keys), is_real, scratch + thread * scratch_floats,
-                                     head_of(rows.attended, h, queries));
+      attention_head(head_of(rows.query, h, queries), head_of(rows.key, h, keys), head_of(rows.value, h, keys), is_real,
+                     scratch + thread * scratch_floats, head_of(rows.attended, h, queries));
     }
   });
   run.backend->macs += 2 * uint64_t{queries} * keys * rows.query.cols;

@@ -18,9 +18,12 @@ class MixingAttention {
  private:
   struct Rows;
 
+  /// Of one thread.
+  Checked ScratchFloats(size_t keys, size_t d_head) const;
   void RunHeads(const RunContext& run, size_t text, const Rows& rows);
 
   const AttentionWeights* weights_ = nullptr;
+  bool is_int8_ = false;  // so are the products of activations
   Product query_, key_, value_, out_;
   ProductInputRoom x_room_, attended_room_;
   BufferId query_rows_, key_rows_, value_rows_, scratch_, attended_;

@@ -135,7 +135,8 @@ void Transpose(State& state, TransposeFn kernel, const ModelShape& model) {
 void AttentionHead(State& state, AttentionHeadFn kernel, const ModelShape& model) {
   const size_t n = model.num_tokens, d_head = model.d_model / model.num_heads;
   const Floats q(n * model.d_model), k(n * model.d_model), v(n * model.d_model), out(n * model.d_model);
-  const Floats scratch(static_cast<size_t>(AttentionScratchFloats(n, d_head).value()));
+  const Checked floats = AttentionScratchFloats(n, d_head) + AttentionQs16ScratchFloats(n, d_head);  // enough for each
+  const Floats scratch(static_cast<size_t>(floats.value()));
   const auto head = [&](const Floats& all) { return MatF{all.data(), n, d_head, model.d_model}; };
   const size_t head_bytes = n * d_head * sizeof(float);
   Measure(state, Shape(n, d_head), {3 * head_bytes, head_bytes, 0}, 2 * n * n * d_head,
@@ -293,6 +294,7 @@ void RegisterAll() {
   Register("softmax_f32", &KernelTable::softmax, Softmax);
   Register("transpose_f32", &KernelTable::transpose, Transpose);
   Register("attention_head_f32", &KernelTable::attention_head, AttentionHead);
+  Register("attention_head_f32_qs16", &KernelTable::attention_head_qs16, AttentionHead);
   Register("fold_f32", &KernelTable::fold, Fold);
   Register("unfold_f32", &KernelTable::unfold, Unfold);
   Register("router_f32", &KernelTable::router_f32, Router);

@@ -2,20 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "kernels/elementary.h"
 
 namespace smx {
 namespace {
-
-/// `value(i)` is value i of a row of n.
-template <typename Value>
-float Sum(size_t n, const Value& value) {
-  float lanes[kSumLanes] = {};
-  for (size_t i = 0; i < n; ++i) lanes[i % kSumLanes] += value(i);
-  return SumOfLanes(lanes);
-}
 
 float Gelu(float x) { return x / (1.0f + Exp(x * (x * x * kGeluCubic + 1.0f) * kGeluScale)); }
 
@@ -37,8 +28,8 @@ void AddLayerNorm_f32__reference(MatF x, ConstMatF residual, const float* scale,
     if (residual.data != nullptr) {
       for (size_t c = 0; c < x.cols; ++c) row[c] += residual.Row(r)[c];
     }
-    const float mean = Sum(x.cols, [row](size_t c) { return row[c]; }) / n;
-    const float squares = Sum(x.cols, [=](size_t c) { return (row[c] - mean) * (row[c] - mean); });
+    const float mean = SumInLanes(x.cols, [row](size_t c) { return row[c]; }) / n;
+    const float squares = SumInLanes(x.cols, [=](size_t c) { return (row[c] - mean) * (row[c] - mean); });
     const float inverse = 1.0f / std::sqrt(squares / n + epsilon);
     for (size_t c = 0; c < x.cols; ++c) row[c] = (row[c] - mean) * inverse * scale[c] + bias[c];
   }
@@ -63,7 +54,7 @@ void Softmax_f32__reference(MatF x) {
     float* row = x.Row(r);
     const float max = *std::max_element(row, row + x.cols);
     for (size_t c = 0; c < x.cols; ++c) row[c] = Exp(row[c] - max);
-    const float sum = Sum(x.cols, [row](size_t c) { return row[c]; });
+    const float sum = SumInLanes(x.cols, [row](size_t c) { return row[c]; });
     for (size_t c = 0; c < x.cols; ++c) row[c] /= sum;
   }
 }
@@ -73,28 +64,6 @@ void Transpose_f32__reference(ConstMatF in, MatF out) {
     float* row = out.Row(c);
     for (size_t r = 0; r < in.rows; ++r) row[r] = in.Row(r)[c];
     std::fill(row + in.rows, row + out.cols, 0.0f);
-  }
-}
-
-void AttentionHead_f32__reference(ConstMatF q, ConstMatF k, ConstMatF v, const unsigned char* is_real, float* scratch,
-                                  MatF out) {
-  const size_t n = v.rows;
-  const float scale = 1.0f / std::sqrt(static_cast<float>(q.cols));
-  float* row = scratch;
-  for (size_t i = 0; i < q.rows; ++i) {
-    for (size_t j = 0; j < n; ++j) {
-      row[j] = 0.0f;
-      for (size_t c = 0; c < q.cols; ++c) row[j] += q.Row(i)[c] * k.Row(j)[c];
-      row[j] *= scale;
-    }
-    for (size_t j = 0; is_real != nullptr && j < n; ++j) {
-      if (is_real[i] == 0 || is_real[j] == 0) row[j] = std::numeric_limits<float>::lowest();
-    }
-    Softmax_f32__reference({row, 1, n, n});
-    std::fill_n(out.Row(i), out.cols, 0.0f);
-    for (size_t j = 0; j < n; ++j) {
-      for (size_t c = 0; c < out.cols; ++c) out.Row(i)[c] += row[j] * v.Row(j)[c];
-    }
   }
 }
 

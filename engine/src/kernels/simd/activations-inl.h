@@ -71,15 +71,13 @@ inline void GeluErf(MatF x) {
   }
 }
 
+/// Any number if there is a NaN: whoever asks adds up the row, too, and has NaN then.
 HWY_INLINE float Largest(const float* row, size_t n) {
   Vec largest = Set(row[0]);
-  ForColumns(n, [&](size_t c, size_t count) {
-    const Vec v = hn::IfThenElse(hn::FirstN(kF, count), Load(row + c, count), largest);
-    largest = hn::IfThenElse(hn::Gt(v, largest), v, largest);
-  });
-  HWY_ALIGN float lanes[kWidth];
-  hn::Store(largest, kF, lanes);
-  return *std::max_element(lanes, lanes + kWidth);
+  size_t c = 0;
+  for (; c + kWidth <= n; c += kWidth) largest = hn::Max(largest, hn::LoadU(kF, row + c));
+  if (c < n) largest = hn::Max(largest, hn::IfThenElse(hn::FirstN(kF, n - c), Load(row + c, n - c), largest));
+  return hn::ReduceMax(kF, largest);
 }
 
 inline HWY_NOINLINE void SoftmaxRow(float* row, size_t n) {

@@ -12,7 +12,7 @@
 #include <cstring>
 #include <limits>
 
-#include "kernels/activations.h"
+#include "kernels/attention.h"
 #include "kernels/simd/activations-inl.h"
 #include "kernels/simd/vectors-inl.h"
 
@@ -21,8 +21,9 @@ namespace smx {
 namespace HWY_NAMESPACE {
 
 /// out [4, 4] = in [4, 4] transposed; rows are `in_stride` and `out_stride` apart.
-HWY_INLINE void TransposeBlock(const float* in, size_t in_stride, float* out, size_t out_stride) {
-  const hn::Full128<float> d;
+template <typename T>
+HWY_INLINE void TransposeBlock(const T* in, size_t in_stride, T* out, size_t out_stride) {
+  const hn::Full128<T> d;
   const auto r0 = hn::LoadU(d, in), r1 = hn::LoadU(d, in + in_stride);
   const auto r2 = hn::LoadU(d, in + 2 * in_stride), r3 = hn::LoadU(d, in + 3 * in_stride);
   const auto low02 = hn::InterleaveLower(d, r0, r2), low13 = hn::InterleaveLower(d, r1, r3);
@@ -33,7 +34,9 @@ HWY_INLINE void TransposeBlock(const float* in, size_t in_stride, float* out, si
   hn::StoreU(hn::InterleaveUpper(d, high02, high13), d, out + 3 * out_stride);
 }
 
-inline void Transpose(ConstMatF in, MatF out) {
+/// Values of four bytes.
+template <typename T>
+void Transpose(Mat<const T> in, Mat<T> out) {
   constexpr size_t kTile = 16;  // values of a cache line, written together
   const size_t whole_rows = in.rows / 4 * 4;
   const size_t whole_cols = in.cols / 4 * 4;
@@ -44,9 +47,9 @@ inline void Transpose(ConstMatF in, MatF out) {
     }
   }
   for (size_t c = 0; c < in.cols; ++c) {
-    float* const row = out.Row(c);
+    T* const row = out.Row(c);
     for (size_t r = c < whole_cols ? whole_rows : 0; r < in.rows; ++r) row[r] = in.Row(r)[c];
-    std::fill(row + in.rows, row + out.cols, 0.0f);
+    std::fill(row + in.rows, row + out.cols, T{0});
   }
 }
 
@@ -98,7 +101,7 @@ struct Panels {
 
 inline void PackTransposed(ConstMatF in, Panels out) {
   for (size_t i = 0; i < out.count(); ++i) {
-    Transpose(in.Rows(i * kAttentionPanel, out.ColsOf(i)), DenseMat(out.Panel(i), out.depth, kAttentionPanel));
+    Transpose<float>(in.Rows(i * kAttentionPanel, out.ColsOf(i)), DenseMat(out.Panel(i), out.depth, kAttentionPanel));
   }
 }
 

@@ -20,9 +20,6 @@ HWY_BEFORE_NAMESPACE();
 namespace smx {
 namespace HWY_NAMESPACE {
 
-/// 0 in place of NaN, as which it quantizes.
-HWY_INLINE Vec NanToZero(Vec v) { return hn::IfThenElseZero(hn::Eq(v, v), v); }
-
 /// `value(c, count)` are values of the row as a vector.
 template <typename Value>
 HWY_INLINE RowQuantization QuantizationOfRow(size_t n, const Value& value) {

@@ -24,6 +24,7 @@
 
 #include "kernels/simd/activations-inl.h"
 #include "kernels/simd/attention-inl.h"
+#include "kernels/simd/attention_qs16-inl.h"
 #include "kernels/simd/product-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -37,8 +38,9 @@ void Overwrite(KernelTable* table) {
   table->gelu = Gelu;
   table->gelu_erf = GeluErf;
   table->softmax = Softmax;
-  table->transpose = Transpose;
+  table->transpose = Transpose<float>;
   table->attention_head = AttentionHead;
+  table->attention_head_qs16 = AttentionHeadQs16;
   table->router_f32 = RouterF32;
 }
 

@@ -23,6 +23,9 @@ using F = hn::ScalableTag<float>;
 using Vec = hn::VFromD<F>;
 inline constexpr F kF;
 inline constexpr size_t kWidth = hn::MaxLanes(kF);
+using I = hn::RebindToSigned<F>;
+using VecI = hn::VFromD<I>;
+inline constexpr I kI;
 static_assert(kSumLanes % kWidth == 0);
 
 HWY_INLINE Vec Set(float value) { return hn::Set(kF, value); }
@@ -39,12 +42,27 @@ HWY_INLINE void Store(Vec v, float* p, size_t count) {
   }
 }
 
+/// 0 in place of NaN, as which it quantizes.
+HWY_INLINE Vec NanToZero(Vec v) { return hn::IfThenElseZero(hn::Eq(v, v), v); }
+
 /// Calls body(c, count) for the columns 0 .. n - 1, as many at a time as a vector has, the rest at last.
 template <typename Body>
 HWY_INLINE void ForColumns(size_t n, const Body& body) {
   size_t c = 0;
   for (; c + kWidth <= n; c += kWidth) body(c, kWidth);
   if (c < n) body(c, n - c);
+}
+
+/// As SumOfLanes adds: halves of a vector, until one lane is left.
+template <class D, HWY_IF_LANES_D(D, 4)>
+HWY_INLINE float SumOfHalves(D, hn::VFromD<D> v) {
+  v = hn::Add(v, hn::Shuffle1032(v));
+  return hn::GetLane(hn::Add(v, hn::Shuffle2301(v)));
+}
+template <class D, HWY_IF_LANES_GT_D(D, 4)>
+HWY_INLINE float SumOfHalves(D, hn::VFromD<D> v) {
+  const hn::Half<D> half;
+  return SumOfHalves(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
 }
 
 /// The sum of the n values that value(c, count) gives as vectors, in the order of elementary.h.
@@ -61,9 +79,10 @@ HWY_INLINE float Sum(size_t n, const Value& value) {
     const size_t count = HWY_MIN(kWidth, n - c);
     sums[i] = hn::Add(sums[i], hn::IfThenElseZero(hn::FirstN(kF, count), value(c, count)));
   }
-  HWY_ALIGN float lanes[kSumLanes];
-  for (size_t i = 0; i < kVectors; ++i) hn::Store(sums[i], kF, lanes + i * kWidth);
-  return SumOfLanes(lanes);
+  for (size_t half = kVectors / 2; half > 0; half /= 2) {
+    for (size_t i = 0; i < half; ++i) sums[i] = hn::Add(sums[i], sums[i + half]);
+  }
+  return SumOfHalves(kF, sums[0]);
 }
 
 /// See elementary.h.
