@@ -43,32 +43,45 @@ inline void AddLayerNorm(MatF x, ConstMatF residual, const float* scale, const f
   }
 }
 
-inline void Gelu(MatF x) {
-  for (size_t r = 0; r < x.rows; ++r) {
-    float* const row = x.Row(r);
-    ForColumns(x.cols, [row](size_t c, size_t count) {
-      const Vec v = Load(row + c, count);
-      const Vec cubic = hn::Add(hn::Mul(hn::Mul(v, v), Set(kGeluCubic)), Set(1.0f));
-      const Vec e = Exp(hn::Mul(hn::Mul(v, cubic), Set(kGeluScale)));
-      Store(hn::Div(v, hn::Add(Set(1.0f), e)), row + c, count);
-    });
+/// See elementary.h.
+template <size_t kCount>
+HWY_INLINE void GeluOf(Vec (&v)[kCount]) {
+  Vec e[kCount];
+  ForEach(e, [&](Vec, size_t i) {
+    const Vec cubic = hn::Add(hn::Mul(hn::Mul(v[i], v[i]), Set(kGeluCubic)), Set(1.0f));
+    return hn::Mul(hn::Mul(v[i], cubic), Set(kGeluScale));
+  });
+  Exp(e);
+  ForEach(v, [&](Vec value, size_t i) { return hn::Div(value, hn::Add(Set(1.0f), e[i])); });
+}
+
+template <size_t kCount>
+HWY_INLINE void GeluErfOf(Vec (&v)[kCount]) {
+  Vec t[kCount], q[kCount];
+  ForEach(t, [&](Vec, size_t i) {
+    return hn::Div(Set(1.0f), hn::Add(Set(1.0f), hn::Mul(Set(kTailSlope), hn::Abs(v[i]))));
+  });
+  ForEach(q, [](Vec, size_t) { return Set(kTailTerms[7]); });
+  for (size_t term = 7; term-- > 0;) {
+    ForEach(q, [&](Vec sum, size_t i) { return hn::Add(hn::Mul(sum, t[i]), Set(kTailTerms[term])); });
   }
+  ForEach(q, [&](Vec sum, size_t i) {
+    const Vec a = hn::Abs(v[i]);
+    return hn::Add(hn::Mul(hn::Mul(a, a), Set(-0.5f)), sum);
+  });
+  Exp(q);
+  ForEach(v, [&](Vec value, size_t i) {
+    const Vec part = hn::Mul(value, hn::Mul(t[i], q[i]));
+    return hn::IfThenElse(hn::Lt(value, hn::Zero(kF)), part, hn::Sub(value, part));
+  });
+}
+
+inline void Gelu(MatF x) {
+  for (size_t r = 0; r < x.rows; ++r) MapRow(x.Row(r), x.cols, [](auto& v) { GeluOf(v); });
 }
 
 inline void GeluErf(MatF x) {
-  for (size_t r = 0; r < x.rows; ++r) {
-    float* const row = x.Row(r);
-    ForColumns(x.cols, [row](size_t c, size_t count) {
-      const Vec v = Load(row + c, count);
-      const Vec a = hn::Abs(v);
-      const Vec t = hn::Div(Set(1.0f), hn::Add(Set(1.0f), hn::Mul(Set(kTailSlope), a)));
-      Vec q = Set(kTailTerms[7]);
-      for (size_t i = 7; i-- > 0;) q = hn::Add(hn::Mul(q, t), Set(kTailTerms[i]));
-      const Vec tail = hn::Mul(t, Exp(hn::Add(hn::Mul(hn::Mul(a, a), Set(-0.5f)), q)));
-      const Vec part = hn::Mul(v, tail);
-      Store(hn::IfThenElse(hn::Lt(v, hn::Zero(kF)), part, hn::Sub(v, part)), row + c, count);
-    });
-  }
+  for (size_t r = 0; r < x.rows; ++r) MapRow(x.Row(r), x.cols, [](auto& v) { GeluErfOf(v); });
 }
 
 /// Any number if there is a NaN: whoever asks adds up the row, too, and has NaN then.
@@ -80,13 +93,18 @@ HWY_INLINE float Largest(const float* row, size_t n) {
   return hn::ReduceMax(kF, largest);
 }
 
-inline HWY_NOINLINE void SoftmaxRow(float* row, size_t n) {
+/// exp(x - the row's largest value), whose sum is returned.
+inline HWY_NOINLINE float ExpOfRow(float* row, size_t n) {
   const Vec max = Set(Largest(row, n));
-  const Vec sum = Set(Sum(n, [=](size_t c, size_t count) {
-    const Vec value = Exp(hn::Sub(Load(row + c, count), max));
-    Store(value, row + c, count);
-    return value;
-  }));
+  MapRow(row, n, [max](auto& v) {
+    ForEach(v, [max](Vec value, size_t) { return hn::Sub(value, max); });
+    Exp(v);
+  });
+  return Sum(n, [row](size_t c, size_t count) { return Load(row + c, count); });
+}
+
+HWY_INLINE void SoftmaxRow(float* row, size_t n) {
+  const Vec sum = Set(ExpOfRow(row, n));
   ForColumns(n, [=](size_t c, size_t count) { Store(hn::Div(Load(row + c, count), sum), row + c, count); });
 }
 

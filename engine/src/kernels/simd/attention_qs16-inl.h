@@ -160,13 +160,12 @@ HWY_INLINE int32_t SumOfPairs(const int32_t* pairs, size_t n) {
 
 /// Scores become weights, which are stored as pairs. Returns what sums of values by them are to be multiplied by.
 inline HWY_NOINLINE float WeighScores(float* scores, const float* v_scales, size_t n, int32_t* weights) {
-  const Vec max = Set(Largest(scores, n));
-  const float sum_of_exp = Sum(n, [=](size_t j, size_t count) {
-    const Vec e = Exp(hn::Sub(Load(scores + j, count), max));
-    Store(hn::Mul(e, Load(v_scales + j, count)), scores + j, count);
-    return e;
+  const float sum_of_exp = ExpOfRow(scores, n);
+  const float sum = Sum(n, [=](size_t j, size_t count) {
+    const Vec weight = hn::Mul(Load(scores + j, count), Load(v_scales + j, count));
+    Store(weight, scores + j, count);
+    return weight;
   });
-  const float sum = Sum(n, [=](size_t j, size_t count) { return Load(scores + j, count); });
   const float to_weights = std::min(kAttentionWeightLimit / Largest(scores, n), kAttentionSumOfWeightsLimit / sum);
   PairColumns(scores, n, {to_weights, kAttentionWeightLimit}, weights);
   return sum / (static_cast<float>(SumOfPairs(weights, (n + 1) / 2)) * sum_of_exp);
