@@ -103,7 +103,7 @@ inline HWY_NOINLINE float ExpOfRow(float* row, size_t n) {
   return Sum(n, [row](size_t c, size_t count) { return Load(row + c, count); });
 }
 
-HWY_INLINE void SoftmaxRow(float* row, size_t n) {
+inline HWY_NOINLINE void SoftmaxRow(float* row, size_t n) {
   const Vec sum = Set(ExpOfRow(row, n));
   ForColumns(n, [=](size_t c, size_t count) { Store(hn::Div(Load(row + c, count), sum), row + c, count); });
 }

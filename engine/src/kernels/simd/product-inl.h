@@ -1,4 +1,4 @@
-// Kernels around products, once for each instruction set: quantization of rows, the router's product.
+// Kernels around products, once for each instruction set.
 
 #if defined(SMX_KERNELS_SIMD_PRODUCT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef SMX_KERNELS_SIMD_PRODUCT_INL_H_
@@ -11,9 +11,6 @@
 #include <cstdint>
 
 #include "kernels/product.h"
-#include "kernels/router.h"
-#include "kernels/simd/activations-inl.h"
-#include "kernels/simd/attention-inl.h"
 #include "kernels/simd/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -83,23 +80,6 @@ inline void ScaleChannels(const float* scales, const float* bias, MatF x) {
       const Vec added = bias == nullptr ? hn::Zero(kF) : Load(bias + c, count);
       Store(hn::Add(hn::Mul(Load(row + c, count), Load(scales + c, count)), added), row + c, count);
     });
-  }
-}
-
-inline void RouterF32(ConstMatF x, const float* kernel, const float* bias, MatF logits, MatF probs) {
-  const ConstMatF weights = DenseMat(kernel, x.cols, logits.cols);
-  size_t r = 0;
-  for (; r + 4 <= x.rows; r += 4) SmallProduct<4>(x.Rows(r, 4), weights, 1.0f, logits.Rows(r, 4));
-  for (; r < x.rows; ++r) SmallProduct<1>(x.Rows(r, 1), weights, 1.0f, logits.Rows(r, 1));
-  for (r = 0; r < x.rows; ++r) {
-    float* const out = logits.Row(r);
-    float* const row = probs.Row(r);
-    ForColumns(logits.cols, [=](size_t c, size_t count) {
-      const Vec logit = hn::Add(Load(out + c, count), Load(bias + c, count));
-      Store(logit, out + c, count);
-      Store(logit, row + c, count);
-    });
-    SoftmaxRow(row, probs.cols);
   }
 }
 

@@ -26,6 +26,7 @@
 #include "kernels/simd/attention-inl.h"
 #include "kernels/simd/attention_qs16-inl.h"
 #include "kernels/simd/product-inl.h"
+#include "kernels/simd/router-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace smx {
@@ -42,6 +43,9 @@ void Overwrite(KernelTable* table) {
   table->attention_head = AttentionHead;
   table->attention_head_qs16 = AttentionHeadQs16;
   table->router_f32 = RouterF32;
+#if HWY_HAVE_FLOAT64
+  table->router_bf16 = RouterBf16;
+#endif
 }
 
 }  // namespace HWY_NAMESPACE
