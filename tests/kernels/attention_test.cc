@@ -153,6 +153,28 @@ TEST_CASE("attention head: sums of int16 do not overflow where all values are th
   }
 }
 
+TEST_CASE("attention head: sums of int16 do not overflow where float32 adds up weights to too little") {
+  // 2^16 weights, all but 155 of which are a little above 7.5 and become 8.
+  constexpr size_t kKeys = 65536, kHeavy = 155;
+  Head head = {1, kKeys, 1, {0.0f}, Floats(kKeys), Floats(kKeys, 4095.48999f)};
+  for (size_t i = 0; i < kHeavy; ++i) head.v[i * kKeys / kHeavy] = 4642.52344f;
+  const Floats out = Attend(smx::AttentionHead_f32_qs16__reference, head);
+  CHECK(out[0] == doctest::Approx(4096.78).epsilon(1e-3));
+}
+
+TEST_CASE("attention head: scores of the largest magnitudes are finite, and a masked key stays masked") {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const unsigned char is_real[] = {1, 0};
+  for (const float large : {1e34f, 1e38f, kInfinity}) {
+    for (const float sign : {1.0f, -1.0f}) {
+      Head head = {1, 2, 64, Floats(64, large), Floats(128, sign * large), Floats(128, 3.0f)};
+      std::fill(head.v.begin() + 64, head.v.end(), 5.0f);
+      const Floats out = Attend(smx::AttentionHead_f32_qs16__reference, head, is_real);
+      for (const float value : out) CHECK(value == doctest::Approx(3.0));
+    }
+  }
+}
+
 TEST_CASE("attention head: int16 takes rows of zeros, infinities, and NaN as zero") {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const float nan = std::numeric_limits<float>::quiet_NaN();

@@ -239,12 +239,15 @@ TEST_CASE("simd: a head of attention has the reference's bits, with pads and wit
       for (const unsigned char* real : masks) {
         const auto same = [&](smx::AttentionHeadFn kernel, smx::AttentionHeadFn reference, smx::Checked floats) {
           Matrix out(queries, d_head, 4), expected(queries, d_head, 4);
-          // Nothing is read that was not written, nor is anything written behind the scratch.
-          std::vector<float> scratch(static_cast<size_t>(floats.value()) + 1, Matrix::kGap), more = scratch;
+          // What is read without having been written is NaN; nothing is written behind the scratch.
+          const auto size = static_cast<size_t>(floats.value());
+          std::vector<float> scratch(size + 1, std::numeric_limits<float>::quiet_NaN());
+          scratch[size] = Matrix::kGap;
+          std::vector<float> more = scratch;
           kernel(q.mat(), k.mat(), v.mat(), real, scratch.data(), out.mat());
           reference(q.mat(), k.mat(), v.mat(), real, more.data(), expected.mat());
-          CHECK(scratch.back() == Matrix::kGap);
-          CHECK(more.back() == Matrix::kGap);
+          CHECK(scratch[size] == Matrix::kGap);
+          CHECK(more[size] == Matrix::kGap);
           return SameBits(out.values, expected.values);
         };
         CHECK(same(table.attention_head, smx::AttentionHead_f32__reference, smx::AttentionScratchFloats(keys, d_head)));

@@ -46,7 +46,8 @@ inline Checked AttentionScratchFloats(size_t keys, size_t d_head) {
 ///
 /// A scale belongs to one row of one text and masked keys weigh 0: pads and neighbours change no bit. Beside exact
 /// products a score errs by at most e = 1.01 sqrt(d_head) max|q[i]| max|k| / limit, an output by at most
-/// (exp(2 e) - 1 + keys / 32767 + 1 / 8190) max|v|. NaN counts as 0, infinities as the largest magnitudes.
+/// (exp(2 e) - 1 + keys / 32767 + 1 / 8190) max|v|, of rows that AttentionScale has a scale of its own for. NaN counts
+/// as 0, infinities as the largest magnitudes.
 void AttentionHead_f32_qs16__reference(ConstMatF q, ConstMatF k, ConstMatF v, const unsigned char* is_real,
                                        float* scratch, MatF out);
 
@@ -61,11 +62,12 @@ inline Checked AttentionQs16ScratchFloats(size_t keys, size_t d_head) {
 }
 
 /// The largest magnitudes of int16 values, so that sums of their products fit int32: of values, and of a query's
-/// weights, each and all together: (2^31 - 1) / 4095 less what rounding adds to 2^16 of them, half of 1 each. It is no
-/// matter of how many keys there are: masked ones may be left out.
+/// weights, each and all together. Those add up to (2^31 - 1) / 4095 at most, less what rounding adds to 2^16 of them,
+/// half of 1 each, and what the sum in float32 may lack. No limit depends on how many keys there are, so leaving out
+/// masked ones changes no bit.
 inline constexpr float kAttentionValueLimit = 4095.0f;
 inline constexpr float kAttentionWeightLimit = 32767.0f;
-inline constexpr float kAttentionSumOfWeightsLimit = 491648.0f;
+inline constexpr float kAttentionSumOfWeightsLimit = 491520.0f;
 
 /// Of queries and keys.
 inline float AttentionLimit(size_t d_head) {
@@ -75,8 +77,9 @@ inline float AttentionLimit(size_t d_head) {
 
 /// The scale of a row whose largest magnitude, NaN left out, is `largest`.
 inline float AttentionScale(float largest, float limit) {
-  constexpr float kLargest = 1e38f;    // so that scales stay finite
-  constexpr float kSmallest = 1e-20f;  // far from subnormal numbers, which processors may flush, in products, too
+  constexpr float kLargest = 1e17f;  // so that scores are finite, far from the number that masks them, and sums, too
+  constexpr float kSmallest =
+      1e-20f;  // a product of scales that becomes subnormal, which may be flushed, changes no bit
   return std::max(std::min(largest, kLargest) / limit, kSmallest);
 }
 

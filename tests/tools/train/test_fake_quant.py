@@ -94,7 +94,7 @@ def attended(query, keys, values):
               for key, scale in keys]
     exps = [np.exp(score - max(scores)) for score in scores]
     weights = [exp * float(scale) for exp, (_, scale) in zip(exps, values)]
-    factor = min(32767 / max(weights), 491648 / sum(weights))
+    factor = min(32767 / max(weights), 491520 / sum(weights))
     integers = [int(np.rint(weight * factor)) for weight in weights]
     assert sum(integers) * 4095 < 2 ** 31 and max(integers) < 2 ** 15
     sums = [sum(weight * row[c] for weight, (row, _) in zip(integers, values)) for c in range(len(values[0][0]))]

@@ -17,8 +17,8 @@ SMALLEST_SCALE = 1e-30
 # Of int16 values in attention, so that sums of products fit int32.
 VALUE_LIMIT = 4095.0
 WEIGHT_LIMIT = 32767.0
-SUM_OF_WEIGHTS_LIMIT = 491648.0
-SMALLEST_INT16_SCALE = 1e-20
+SUM_OF_WEIGHTS_LIMIT = 491520.0
+SMALLEST_INT16_SCALE, LARGEST_IN_INT16 = 1e-20, 1e17
 
 
 def attention_limit(d_head):
@@ -65,7 +65,7 @@ def fake_rows(x):
 
 def quantize_int16_rows(x, limit):
     """x [..., cols] -> int16 values as float32, and scales [..., 1]."""
-    scales = (x.abs().amax(-1, keepdim=True) / limit).clamp(min=SMALLEST_INT16_SCALE)
+    scales = (x.abs().amax(-1, keepdim=True).clamp(max=LARGEST_IN_INT16) / limit).clamp(min=SMALLEST_INT16_SCALE)
     return torch.round(x * (1 / scales)).clamp(-limit, limit), scales
 
 

@@ -47,32 +47,30 @@ inline void AddLayerNorm(MatF x, ConstMatF residual, const float* scale, const f
 template <size_t kCount>
 HWY_INLINE void GeluOf(Vec (&v)[kCount]) {
   Vec e[kCount];
-  ForEach(e, [&](Vec, size_t i) {
+  ForEach(e, [&](size_t i) {
     const Vec cubic = hn::Add(hn::Mul(hn::Mul(v[i], v[i]), Set(kGeluCubic)), Set(1.0f));
     return hn::Mul(hn::Mul(v[i], cubic), Set(kGeluScale));
   });
   Exp(e);
-  ForEach(v, [&](Vec value, size_t i) { return hn::Div(value, hn::Add(Set(1.0f), e[i])); });
+  ForEach(v, [&](size_t i) { return hn::Div(v[i], hn::Add(Set(1.0f), e[i])); });
 }
 
 template <size_t kCount>
 HWY_INLINE void GeluErfOf(Vec (&v)[kCount]) {
   Vec t[kCount], q[kCount];
-  ForEach(t, [&](Vec, size_t i) {
-    return hn::Div(Set(1.0f), hn::Add(Set(1.0f), hn::Mul(Set(kTailSlope), hn::Abs(v[i]))));
-  });
-  ForEach(q, [](Vec, size_t) { return Set(kTailTerms[7]); });
+  ForEach(t, [&](size_t i) { return hn::Div(Set(1.0f), hn::Add(Set(1.0f), hn::Mul(Set(kTailSlope), hn::Abs(v[i])))); });
+  ForEach(q, [](size_t) { return Set(kTailTerms[7]); });
   for (size_t term = 7; term-- > 0;) {
-    ForEach(q, [&](Vec sum, size_t i) { return hn::Add(hn::Mul(sum, t[i]), Set(kTailTerms[term])); });
+    ForEach(q, [&](size_t i) { return hn::Add(hn::Mul(q[i], t[i]), Set(kTailTerms[term])); });
   }
-  ForEach(q, [&](Vec sum, size_t i) {
+  ForEach(q, [&](size_t i) {
     const Vec a = hn::Abs(v[i]);
-    return hn::Add(hn::Mul(hn::Mul(a, a), Set(-0.5f)), sum);
+    return hn::Add(hn::Mul(hn::Mul(a, a), Set(-0.5f)), q[i]);
   });
   Exp(q);
-  ForEach(v, [&](Vec value, size_t i) {
-    const Vec part = hn::Mul(value, hn::Mul(t[i], q[i]));
-    return hn::IfThenElse(hn::Lt(value, hn::Zero(kF)), part, hn::Sub(value, part));
+  ForEach(v, [&](size_t i) {
+    const Vec part = hn::Mul(v[i], hn::Mul(t[i], q[i]));
+    return hn::IfThenElse(hn::Lt(v[i], hn::Zero(kF)), part, hn::Sub(v[i], part));
   });
 }
 
@@ -97,7 +95,7 @@ HWY_INLINE float Largest(const float* row, size_t n) {
 inline HWY_NOINLINE float ExpOfRow(float* row, size_t n) {
   const Vec max = Set(Largest(row, n));
   MapRow(row, n, [max](auto& v) {
-    ForEach(v, [max](Vec value, size_t) { return hn::Sub(value, max); });
+    ForEach(v, [&](size_t i) { return hn::Sub(v[i], max); });
     Exp(v);
   });
   return Sum(n, [row](size_t c, size_t count) { return Load(row + c, count); });

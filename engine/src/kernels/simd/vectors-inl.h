@@ -85,10 +85,10 @@ HWY_INLINE float Sum(size_t n, const Value& value) {
   return SumOfHalves(kF, sums[0]);
 }
 
-/// x[i] = body(x[i], i) for all of x.
+/// x[i] = body(i) for all of x.
 template <size_t kCount, typename Body>
 HWY_INLINE void ForEach(Vec (&x)[kCount], const Body& body) {
-  HWY_UNROLL(4) for (size_t i = 0; i < kCount; ++i) x[i] = body(x[i], i);
+  HWY_UNROLL(4) for (size_t i = 0; i < kCount; ++i) x[i] = body(i);
 }
 
 /// See elementary.h.
@@ -96,21 +96,21 @@ template <size_t kCount>
 HWY_INLINE void Exp(Vec (&x)[kCount]) {
   const hn::RebindToUnsigned<F> bits;
   Vec t[kCount], r[kCount], p[kCount];
-  ForEach(t, [&](Vec, size_t i) { return hn::Add(hn::Mul(x[i], Set(kLog2E)), Set(kRound)); });
-  ForEach(r, [&](Vec, size_t i) {
+  ForEach(t, [&](size_t i) { return hn::Add(hn::Mul(x[i], Set(kLog2E)), Set(kRound)); });
+  ForEach(r, [&](size_t i) {
     const Vec n = hn::Sub(t[i], Set(kRound));
     return hn::Sub(hn::Sub(x[i], hn::Mul(n, Set(kLn2High))), hn::Mul(n, Set(kLn2Low)));
   });
-  ForEach(p, [](Vec, size_t) { return Set(kExpTerms[4]); });
+  ForEach(p, [](size_t) { return Set(kExpTerms[4]); });
   for (size_t term = 4; term-- > 0;) {
-    ForEach(p, [&](Vec sum, size_t i) { return hn::Add(hn::Mul(sum, r[i]), Set(kExpTerms[term])); });
+    ForEach(p, [&](size_t i) { return hn::Add(hn::Mul(p[i], r[i]), Set(kExpTerms[term])); });
   }
-  ForEach(x, [&](Vec value, size_t i) {
+  ForEach(x, [&](size_t i) {
     const Vec two_to_n =
         hn::BitCast(kF, hn::Add(hn::ShiftLeft<23>(hn::BitCast(bits, t[i])), hn::Set(bits, 0x3f800000u)));
     const Vec result = hn::Mul(hn::Add(hn::Add(hn::Mul(p[i], hn::Mul(r[i], r[i])), r[i]), Set(1.0f)), two_to_n);
-    const Vec not_too_low = hn::IfThenZeroElse(hn::Lt(value, Set(kExpLowest)), result);
-    return hn::IfThenElse(hn::Gt(value, Set(kExpHighest)), Set(std::numeric_limits<float>::infinity()), not_too_low);
+    const Vec not_too_low = hn::IfThenZeroElse(hn::Lt(x[i], Set(kExpLowest)), result);
+    return hn::IfThenElse(hn::Gt(x[i], Set(kExpHighest)), Set(std::numeric_limits<float>::infinity()), not_too_low);
   });
 }
 
@@ -122,7 +122,7 @@ HWY_INLINE void MapRow(float* row, size_t n, const Op& op) {
   size_t c = 0;
   for (; c + kCount * kWidth <= n; c += kCount * kWidth) {
     Vec v[kCount];
-    ForEach(v, [&](Vec, size_t i) { return hn::LoadU(kF, row + c + i * kWidth); });
+    ForEach(v, [&](size_t i) { return hn::LoadU(kF, row + c + i * kWidth); });
     op(v);
     for (size_t i = 0; i < kCount; ++i) hn::StoreU(v[i], kF, row + c + i * kWidth);
   }
