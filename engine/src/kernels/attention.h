@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 
 #include "base/checked_math.h"
 #include "base/mat.h"
@@ -71,8 +72,8 @@ inline constexpr float kAttentionSumOfWeightsLimit = 491520.0f;
 
 /// Of queries and keys.
 inline float AttentionLimit(size_t d_head) {
-  const double limit = std::floor(std::sqrt(2147483647.0 / static_cast<double>(d_head)));
-  return std::min(32767.0f, static_cast<float>(limit));
+  const auto limit = static_cast<int32_t>(std::sqrt(2147483647.0 / static_cast<double>(d_head)));
+  return static_cast<float>(std::min(limit, 32767));
 }
 
 /// The scale of a row whose largest magnitude, NaN left out, is `largest`.
