@@ -78,9 +78,8 @@ inline float AttentionLimit(size_t d_head) {
 
 /// The scale of a row whose largest magnitude, NaN left out, is `largest`.
 inline float AttentionScale(float largest, float limit) {
-  constexpr float kLargest = 1e17f;  // so that scores are finite, far from the number that masks them, and sums, too
-  constexpr float kSmallest =
-      1e-20f;  // a product of scales that becomes subnormal, which may be flushed, changes no bit
+  constexpr float kLargest = 1e17f;    // scores stay finite and far from the number that masks them; so do sums
+  constexpr float kSmallest = 1e-20f;  // a product of scales may be subnormal, and be flushed: that changes no bit
   return std::max(std::min(largest, kLargest) / limit, kSmallest);
 }
 

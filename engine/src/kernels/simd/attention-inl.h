@@ -86,26 +86,29 @@ HWY_NOINLINE void SmallProduct(ConstMatF a, ConstMatF b, float scale, MatF out) 
 // Keys and values are read column by column for every few queries. As rows of all heads these columns lie a power of
 // two apart, often, where a cache has few places for them; so a head is copied first, into panels.
 
-/// Columns of a matrix [depth, cols], kAttentionPanel at a time, in panels [depth, kAttentionPanel]. What the last one
-/// has behind `cols` is never read.
+/// Columns of a matrix [depth, cols], kAttentionPanel at a time, in panels [depth, kAttentionPanel].
+template <typename T>
 struct Panels {
-  float* data;
+  T* data;
   size_t depth;
   size_t cols;
 
   size_t count() const { return (cols + kAttentionPanel - 1) / kAttentionPanel; }
-  float* Panel(size_t i) const { return data + i * kAttentionPanel * depth; }
+  T* Panel(size_t i) const { return data + i * kAttentionPanel * depth; }
   size_t ColsOf(size_t i) const { return std::min(cols - i * kAttentionPanel, kAttentionPanel); }
-  float* End() const { return Panel(count()); }
+  T* End() const { return Panel(count()); }
 };
 
-inline void PackTransposed(ConstMatF in, Panels out) {
+/// Of float32; what the last one has behind `cols` is never read.
+using FloatPanels = Panels<float>;
+
+inline void PackTransposed(ConstMatF in, FloatPanels out) {
   for (size_t i = 0; i < out.count(); ++i) {
     Transpose<float>(in.Rows(i * kAttentionPanel, out.ColsOf(i)), DenseMat(out.Panel(i), out.depth, kAttentionPanel));
   }
 }
 
-inline void Pack(ConstMatF in, Panels out) {
+inline void Pack(ConstMatF in, FloatPanels out) {
   for (size_t i = 0; i < out.count(); ++i) {
     const size_t cols = out.ColsOf(i);
     for (size_t r = 0; r < in.rows; ++r) {
@@ -118,12 +121,17 @@ inline void Pack(ConstMatF in, Panels out) {
 
 /// out [kRows, b.cols] = a [kRows, b.depth] b * scale, summed over b's rows in order.
 template <size_t kRows>
-HWY_INLINE void MultiplyPanels(ConstMatF a, Panels b, float scale, MatF out) {
+HWY_INLINE void MultiplyPanels(ConstMatF a, FloatPanels b, float scale, MatF out) {
   for (size_t i = 0; i < b.count(); ++i) {
     const size_t cols = b.ColsOf(i);
     SmallProduct<kRows>(a, {b.Panel(i), b.depth, cols, kAttentionPanel}, scale,
                         {out.data + i * kAttentionPanel, kRows, cols, out.stride});
   }
+}
+
+/// `is_real`, or null if all of the tokens are.
+HWY_INLINE const unsigned char* MaskOf(const unsigned char* is_real, size_t tokens) {
+  return is_real != nullptr && std::memchr(is_real, 0, tokens) != nullptr ? is_real : nullptr;
 }
 
 /// Unless both tokens are real, the score is the lowest number.
@@ -140,8 +148,8 @@ HWY_INLINE void MaskScores(const unsigned char* is_real, size_t query, float* ro
 
 /// What the queries of one head attend to: k transposed [head size, keys], v [keys, head size].
 struct Attended {
-  Panels k;
-  Panels v;
+  FloatPanels k;
+  FloatPanels v;
   const unsigned char* is_real;  // null: there are no pads
 };
 
@@ -160,14 +168,12 @@ HWY_INLINE void AttendRows(ConstMatF q, size_t first, const Attended& to, MatF s
 
 inline void AttentionHead(ConstMatF q, ConstMatF k, ConstMatF v, const unsigned char* is_real, float* scratch,
                           MatF out) {
-  const Panels keys = {scratch, k.cols, k.rows};
-  const Panels values = {keys.End(), v.rows, v.cols};
+  const FloatPanels keys = {scratch, k.cols, k.rows};
+  const FloatPanels values = {keys.End(), v.rows, v.cols};
   const MatF scores = {values.End(), kAttentionScoreRows, k.rows, keys.count() * kAttentionPanel};
   PackTransposed(k, keys);
   Pack(v, values);
-  const size_t tokens = std::max(q.rows, k.rows);
-  const bool has_pads = is_real != nullptr && std::memchr(is_real, 0, tokens) != nullptr;
-  const Attended to = {keys, values, has_pads ? is_real : nullptr};
+  const Attended to = {keys, values, MaskOf(is_real, std::max(q.rows, k.rows))};
   size_t i = 0;
   for (; i + kAttentionScoreRows <= q.rows; i += kAttentionScoreRows) {
     AttendRows<kAttentionScoreRows>(q, i, to, scores, out);

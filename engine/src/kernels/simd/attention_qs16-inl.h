@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 
 #include "kernels/attention.h"
 #include "kernels/simd/attention-inl.h"
@@ -59,23 +58,14 @@ inline HWY_NOINLINE void PairColumns(const float* row, size_t n, ToInt16 to_int1
   hn::StoreN(to_pairs(Load(row + c, low_count), high), kI, pairs + c / 2, (n - c + 1) / 2);
 }
 
-/// Columns of a matrix of pairs [depth, cols], kAttentionPanel at a time, in panels [depth, kAttentionPanel].
-struct PairPanels {
-  int32_t* data;
-  size_t depth;
-  size_t cols;
-
-  size_t count() const { return (cols + kAttentionPanel - 1) / kAttentionPanel; }
-  int32_t* Panel(size_t i) const { return data + i * kAttentionPanel * depth; }
-  int32_t* End() const { return Panel(count()); }
-};
+using PairPanels = Panels<int32_t>;
 
 /// Keys are the panels' columns. `rows` is scratch, [kAttentionPanel, depth].
 inline HWY_NOINLINE void PackKeys(ConstMatF k, PairPanels panels, int32_t* rows, float* scales) {
   const float limit = AttentionLimit(k.cols);
   for (size_t i = 0; i < panels.count(); ++i) {
     const size_t first = i * kAttentionPanel;
-    const size_t count = std::min(k.rows - first, kAttentionPanel);
+    const size_t count = panels.ColsOf(i);
     for (size_t j = 0; j < count; ++j) {
       const float* const row = k.Row(first + j);
       scales[first + j] = ScaleOfRow(row, k.cols, limit);
@@ -218,9 +208,8 @@ inline void AttentionHeadQs16(ConstMatF q, ConstMatF k, ConstMatF v, const unsig
   int32_t* const weights = rows + kAttentionPanel * keys.depth;
   PackKeys(k, keys, rows, k_scales);
   PackValues(v, values, v_scales);
-  const size_t tokens = std::max(q.rows, k.rows);
-  const bool has_pads = is_real != nullptr && std::memchr(is_real, 0, tokens) != nullptr;
-  const AttendedQs16 to = {keys, values, k_scales, v_scales, has_pads ? is_real : nullptr, scores, rows, weights};
+  const AttendedQs16 to = {keys,   values, k_scales, v_scales, MaskOf(is_real, std::max(q.rows, k.rows)),
+                           scores, rows,   weights};
   size_t i = 0;
   for (; i + kAttentionScoreRows <= q.rows; i += kAttentionScoreRows)
     AttendRowsQs16(q, i, kAttentionScoreRows, to, out);
