@@ -1,6 +1,7 @@
 // The multiply-adds that a report tells are those that ran: counted where the engine calls its product kernels and
 // XNNPACK, by the arguments of the calls. An executable of its own, whose linker puts the counters in between (--wrap).
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -81,6 +82,13 @@ void CountAttentionHead(ConstMatF q, ConstMatF k, ConstMatF v, const unsigned ch
   (real_kernels.*kKernel)(q, k, v, is_real, scratch, out);
 }
 
+void CountPanels(Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights,
+                 const uint8_t* panels, size_t first, size_t count, MatF out) {
+  const size_t outputs = std::min(count * smx::kPanelOutputs, weights.outputs - first * smx::kPanelOutputs);
+  counted_macs += uint64_t{x.rows} * weights.inputs * outputs;
+  real_kernels.product_panels(x, params, weights, panels, first, count, out);
+}
+
 }  // namespace
 
 // Kernels of a table are counted there; but the reference's float32 router by the product that it calls.
@@ -92,6 +100,7 @@ KernelTable WrapMakeKernelTable(bool fast) {
   table.router_bf16 = CountBf16Router;
   table.attention_head = CountAttentionHead<&KernelTable::attention_head>;
   table.attention_head_qs16 = CountAttentionHead<&KernelTable::attention_head_qs16>;
+  if (table.product_panels != nullptr) table.product_panels = CountPanels;
   return table;
 }
 

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "backends/xnnpack/packed_file.h"
+#include "backends/packed/packed_file.h"
 #include "smx/sha256.h"
 #include "support/count.h"
 #include "support/models.h"
@@ -264,11 +264,32 @@ TEST_CASE("weights cache: sizes that the library would not read are refused prod
     std::memcpy(bytes.data() + sizeof(header), entries.data(), entries.size() * sizeof(PackedFileEntry));
     folder.Write("weights.cache", bytes);
     const Start start = RunTiny(WithCache(path));
-    CHECK(Holds(start.words, "XNNPACK reads"));
+    CHECK(Holds(start.words, "its kernels read"));
     CHECK(SameBits(start.answer, RunTiny({}).answer));
     CHECK(IsMapped(start.report));
     CHECK(RunTiny(WithCache(path)).words.empty());  // written anew without them
   }
+}
+
+TEST_CASE(
+    "weights cache: sessions of one model that run other kernels keep their own order of its weights, in one file") {
+  const TemporaryFolder folder;
+  const std::string path = folder.Path("weights.cache");
+  const Answer expected = RunTiny({}).answer;
+  Options xnnpack;
+  xnnpack.backend = smx::BackendChoice::kXnnpack;
+  for (int start = 0; start < 2; ++start) {
+    CAPTURE(start);
+    const MemoryModel model(smx::tests::TinyExperts(), WeightsType::kInt8, WithCache(path));
+    Session best(*model), library(*model, xnnpack);
+    CHECK(library.encoder().report().backend == std::string("xnnpack"));
+    CHECK(SameBits(best.Run(TinyInput()), expected));
+    CHECK(SameBits(library.Run(TinyInput()), expected));
+    CHECK(IsMapped(library.encoder().report()));
+    const bool has_own = best.encoder().report().backend != std::string("xnnpack");
+    CHECK((library.encoder().report().packed_bytes > RunTiny({}).report.packed_bytes) == has_own);
+  }
+  CHECK(RunTiny(WithCache(path)).words.empty());
 }
 
 TEST_CASE("weights cache: weights that are damaged are found by their hash, where there is one, and never crash") {

@@ -71,13 +71,15 @@ struct Case {
   ProductWeights weights;
 };
 
-/// The product by the way that layers take: XNNPACK's where it is built in.
-std::vector<float> RunProduct(const Case& c, const Shape& shape) {
+/// The product by the way that layers take.
+std::vector<float> RunProduct(const Case& c, const Shape& shape, smx::BackendChoice choice) {
   std::vector<float> out(shape.rows * shape.outputs);
   smx::SharedSlot shared;
   smx::Backend backend;
-  REQUIRE(backend.Create({}, /*has_int8_products=*/true, &shared) == Status::kOk);
-  REQUIRE(backend.name() == std::string(SMX_WITH_XNNPACK ? "xnnpack" : "reference"));
+  smx::Options options;
+  options.backend = choice;
+  REQUIRE(backend.Create(options, /*has_int8_products=*/true, &shared) == Status::kOk);
+  REQUIRE(backend.has_fast_int8() == SMX_WITH_XNNPACK);
   smx::Product product;
   REQUIRE(product.Create(c.weights, shape.rows, &backend) == Status::kOk);
   REQUIRE(backend.FinishCreation() == Status::kOk);
@@ -121,7 +123,8 @@ TEST_CASE("int8 product: its integers are the reference's, and those that x86 ha
       smx::Product_qd8_f32_qc8w__reference(DenseMat<const int8_t>(c.x.data(), shape.rows, shape.inputs),
                                            c.params.data(), c.weights,
                                            DenseMat(expected.data(), shape.rows, shape.outputs));
-      CHECK(RunProduct(c, shape) == expected);
+      CHECK(RunProduct(c, shape, smx::BackendChoice::kBest) == expected);
+      CHECK(RunProduct(c, shape, smx::BackendChoice::kXnnpack) == expected);
       for (const float value : expected) {
         checksum.Add(static_cast<int32_t>(value));
         largest = std::max(largest, std::abs(static_cast<int32_t>(value)));

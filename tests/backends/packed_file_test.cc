@@ -1,6 +1,6 @@
 // The weights cache as bytes: whatever is not exactly what this build would write for this model is refused.
 
-#include "backends/xnnpack/packed_file.h"
+#include "backends/packed/packed_file.h"
 
 #include <cstring>
 #include <string>
@@ -148,7 +148,7 @@ TEST_CASE("packed file: each part of the fingerprint makes it stale, with a word
   CheckRefused("not those of a weights cache", [](auto* header, auto*) { header->magic[3] = 'x'; });
   CheckRefused("byte order", [](auto* header, auto*) { header->byte_order = 0x04030201; });
   CheckRefused("size of pointers", [](auto* header, auto*) { header->pointer_bytes = 2; });
-  CheckRefused("version 2, this build writes 1", [](auto* header, auto*) { header->version = 2; });
+  CheckRefused("version 1, this build writes 2", [](auto* header, auto*) { header->version = 1; });
   CheckRefused("another model", [](auto* header, auto*) { header->fingerprint.model_sha256[31] = 0; });
   CheckRefused("another build of XNNPACK", [](auto* header, auto*) { header->fingerprint.library_sha256[0] = 0; });
   CheckRefused("\"iso\", this machine has \"isa\"", [](auto* header, auto*) { header->fingerprint.isa[2] = 'o'; });

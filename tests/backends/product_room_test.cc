@@ -1,4 +1,4 @@
-// What XNNPACK reads behind the end of its inputs lies inside of the buffers that were planned for them.
+// What products read behind the end of their inputs lies inside of the buffers that were planned for them.
 
 #include "backends/product.h"
 
@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include "kernels/product_panels.h"
 #include "support/guarded_bytes.h"
 #include "support/random_model.h"
 
@@ -105,3 +106,52 @@ TEST_CASE("xnnpack: its int8 product reads no further behind rows, quantization,
   }
 }
 #endif
+
+TEST_CASE("panels: any part of them gives its outputs and leaves the others, and no byte is read that is not there") {
+  const smx::KernelTable kernels = smx::MakeKernelTable(true);
+  if (kernels.product_panels == nullptr) return;
+  Random random(20261127);
+  for (int round = 0; round < 200; ++round) {
+    const size_t rows = random.Between(1, 30), inputs = random.Between(1, 200), outputs = random.Between(1, 150);
+    CAPTURE(rows);
+    CAPTURE(inputs);
+    CAPTURE(outputs);
+    const auto at_end = GuardedBytes::Flush::kAtEnd;
+    const GuardedBytes x(rows * inputs + smx::kPanelInputs - 1, at_end), kernel(inputs * outputs, at_end);
+    const GuardedBytes params(rows * sizeof(RowQuantization), at_end), scales(outputs * sizeof(float), at_end);
+    const GuardedBytes out(rows * outputs * sizeof(float), at_end);
+    const GuardedBytes panels(smx::PanelsBytes(inputs, outputs), at_end);
+    for (uint8_t& value : x.bytes()) value = static_cast<uint8_t>(random.Bits());
+    for (uint8_t& value : kernel.bytes()) value = static_cast<uint8_t>(random.Between(0, 127));
+    auto* const quantization = reinterpret_cast<RowQuantization*>(params.bytes().data());
+    for (size_t r = 0; r < rows; ++r) quantization[r] = {static_cast<int32_t>(random.Between(0, 255)) - 128, 0.5f};
+    auto* const channel_scales = reinterpret_cast<float*>(scales.bytes().data());
+    std::fill_n(channel_scales, outputs, 0.25f);
+    ProductWeights weights;
+    weights.type = WeightType::kQc8w;
+    weights.inputs = inputs;
+    weights.outputs = outputs;
+    weights.stride = static_cast<std::ptrdiff_t>(outputs);
+    weights.kernel = kernel.bytes().data();
+    weights.scales = channel_scales;
+    std::fill(panels.bytes().begin(), panels.bytes().end(), uint8_t{0});
+    smx::PackPanels(weights, panels.bytes().data());
+
+    const size_t num_panels = smx::NumPanels(outputs);
+    const size_t first = random.Between(0, num_panels - 1), count = random.Between(1, num_panels - first);
+    const size_t first_output = first * smx::kPanelOutputs;
+    const size_t end_output = std::min(outputs, (first + count) * smx::kPanelOutputs);
+    const auto input = DenseMat(reinterpret_cast<const int8_t*>(x.bytes().data()), rows, inputs);
+    std::vector<float> expected(rows * outputs);
+    smx::Product_qd8_f32_qc8w__reference(input, quantization, weights, DenseMat(expected.data(), rows, outputs));
+    constexpr float kUntouched = -7.5f;
+    for (size_t i = 0; i < expected.size(); ++i) {
+      if (i % outputs < first_output || i % outputs >= end_output) expected[i] = kUntouched;
+    }
+    auto* const values = reinterpret_cast<float*>(out.bytes().data());
+    std::fill_n(values, expected.size(), kUntouched);
+    kernels.product_panels(input, quantization, weights, panels.bytes().data(), first, count,
+                           DenseMat(values, rows, outputs));
+    CHECK(std::equal(expected.begin(), expected.end(), values));
+  }
+}

@@ -56,16 +56,33 @@ TEST_CASE("product check: a product that is wrong beyond 64 inputs, or for many 
 }
 
 #if SMX_WITH_XNNPACK
-TEST_CASE("xnnpack: its int8 product has the reference's bits on random shapes, for any number of rows") {
+namespace {
+
+struct Kind {
+  const char* name;
+  smx::CheckedProductFn run;
+};
+
+/// All that this machine has.
+std::vector<Kind> Kinds() {
+  std::vector<Kind> kinds = {{"xnnpack", smx::RunXnnpackProductOnce}};
+  if (smx::MakeKernelTable(true).product_panels != nullptr) kinds.push_back({"panels", smx::RunPanelProductOnce});
+  return kinds;
+}
+
+}  // namespace
+
+TEST_CASE("int8 product: every kind has the reference's bits on random shapes, for any number of rows") {
   smx::SharedSlot shared;
   smx::Backend backend;
   REQUIRE(backend.Create({}, /*has_int8_products=*/true, &shared) == Status::kOk);
-  REQUIRE(std::string(backend.name()) == "xnnpack");
+  REQUIRE(std::string(backend.name()) != "reference");
   const unsigned seed = 3;
   CAPTURE(seed);
   std::mt19937 random(seed);
   for (int round = 0; round < 60; ++round) {
-    const size_t rows = 1 + random() % 40, inputs = 1 + random() % 200, outputs = 1 + random() % 100;
+    const size_t rows = 1 + random() % (round % 10 == 0 ? 300 : 40), inputs = 1 + random() % 200,
+                 outputs = 1 + random() % 100;
     const bool is_toeplitz = random() % 3 == 0;
     const bool outputs_first = is_toeplitz || random() % 2 == 0;
     CAPTURE(rows);
@@ -99,13 +116,18 @@ TEST_CASE("xnnpack: its int8 product has the reference's bits on random shapes, 
 
     const Mat<const int8_t> input = DenseMat<const int8_t>(x.data(), rows, inputs);
     smx::Product_qd8_f32_qc8w__reference(input, params.data(), weights, DenseMat(expected.data(), rows, outputs));
-    REQUIRE(smx::RunXnnpackProductOnce(weights, input, params.data(), DenseMat(out.data(), rows, outputs), {}) ==
-            Status::kOk);
-    CHECK(out == expected);
-    smx::RepeatLastRow(params.data(), 1);
-    REQUIRE(smx::RunXnnpackProductOnce(weights, DenseMat<const int8_t>(x.data(), 1, inputs), params.data(),
-                                       DenseMat(one_row.data(), 1, outputs), {}) == Status::kOk);
-    for (size_t n = 0; n < outputs; ++n) CHECK(one_row[n] == out[n]);
+    for (const Kind& kind : Kinds()) {
+      CAPTURE(kind.name);
+      smx::RepeatLastRow(params.data(), rows);
+      REQUIRE(kind.run(weights, input, params.data(), DenseMat(out.data(), rows, outputs), {}) == Status::kOk);
+      CHECK(out == expected);
+      const std::vector<RowQuantization> all_params = params;
+      smx::RepeatLastRow(params.data(), 1);
+      REQUIRE(kind.run(weights, DenseMat<const int8_t>(x.data(), 1, inputs), params.data(),
+                       DenseMat(one_row.data(), 1, outputs), {}) == Status::kOk);
+      for (size_t n = 0; n < outputs; ++n) CHECK(one_row[n] == expected[n]);
+      params = all_params;
+    }
   }
 }
 #endif

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "backends/xnnpack/packed_file.h"
+#include "backends/packed/packed_file.h"
 #include "engine.h"
 #include "fuzz/targets.h"
 #include "model_writer.h"

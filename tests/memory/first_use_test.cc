@@ -87,7 +87,7 @@ void CheckChild(const Fixture& fixture, size_t k, Failing failing, const TinyRes
   const Told& result = **told;
   CHECK(result.failed > 0);
   CHECK_MESSAGE(result.second_status == Status::kOk, smx::StatusName(result.second_status));
-  if (result.result.used_xnnpack || !expected.used_xnnpack) {
+  if (result.result.used_fast_products || !expected.used_fast_products) {
     CHECK_MESSAGE(result.status == Status::kOutOfMemory, smx::StatusName(result.status));
     CHECK(result.result == expected);
     return;
@@ -115,7 +115,7 @@ TEST_CASE("first use: every allocation of a process that has not used the engine
         CAPTURE(k);
         CAPTURE(allocations);
         CheckChild(fixture, k, failing, expected, &told);
-        num_lost += SMX_WITH_XNNPACK && !told->result.used_xnnpack;
+        num_lost += SMX_WITH_XNNPACK && !told->result.used_fast_products;
       }
     }
     MESSAGE(num_threads << " threads: " << allocations << " allocations, " << num_lost << " of them cpuinfo's own");

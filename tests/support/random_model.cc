@@ -362,6 +362,7 @@ RandomCase::RandomCase(uint64_t seed) : random(seed) {
     config.reference_group_order = random.Percent(50);
   }
   content = RandomWeights(config, &random);
+  if (random.Percent(30)) options.backend = BackendChoice::kXnnpack;
 }
 
 }  // namespace smx::tests

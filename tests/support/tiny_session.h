@@ -21,10 +21,10 @@ struct TinySource {
 /// What a session computed. Plain, so that it can be filled without the heap and shared between processes.
 struct TinyResult {
   float logits[3];
-  bool used_xnnpack;
+  bool used_fast_products;
 
   bool operator==(const TinyResult& other) const {
-    return std::memcmp(logits, other.logits, sizeof(logits)) == 0 && used_xnnpack == other.used_xnnpack;
+    return std::memcmp(logits, other.logits, sizeof(logits)) == 0 && used_fast_products == other.used_fast_products;
   }
 };
 
@@ -41,7 +41,7 @@ inline Status RunTinySession(const TinySource& source, Span<uint8_t> arena, Tiny
   if (model.info().task == Task::kTokenLabels) {
     SMX_ASSIGN_OR_RETURN(const size_t needed, TokenLabeler::ArenaBytes(model, source.options));
     SMX_ASSIGN_OR_RETURN(TokenLabeler labeler, TokenLabeler::Create(model, source.options, arena.subspan(0, needed)));
-    result->used_xnnpack = std::strcmp(labeler.report().backend, "xnnpack") == 0;
+    result->used_fast_products = std::strcmp(labeler.report().backend, "reference") != 0;
     TokenLabel labels[8];
     TokenizeResult tokens;
     SMX_TRY(labeler.Label("ab c! aab", {}, {}, labels, &tokens));
@@ -51,13 +51,13 @@ inline Status RunTinySession(const TinySource& source, Span<uint8_t> arena, Tiny
   if (model.info().has_tokenizer) {
     SMX_ASSIGN_OR_RETURN(const size_t needed, Classifier::ArenaBytes(model, source.options));
     SMX_ASSIGN_OR_RETURN(Classifier classifier, Classifier::Create(model, source.options, arena.subspan(0, needed)));
-    result->used_xnnpack = std::strcmp(classifier.report().backend, "xnnpack") == 0;
+    result->used_fast_products = std::strcmp(classifier.report().backend, "reference") != 0;
     Prediction prediction;
     return classifier.Classify("ab c! aab", {}, {}, result->logits, &prediction);
   }
   SMX_ASSIGN_OR_RETURN(const size_t needed, Encoder::ArenaBytes(model, source.options));
   SMX_ASSIGN_OR_RETURN(Encoder encoder, Encoder::Create(model, source.options, arena.subspan(0, needed)));
-  result->used_xnnpack = std::strcmp(encoder.report().backend, "xnnpack") == 0;
+  result->used_fast_products = std::strcmp(encoder.report().backend, "reference") != 0;
   int32_t ids[] = {2, 5, 7, 9, 3, 0, 0, 0};
   return encoder.Run(ids, {}, {{}, {}, result->logits});
 }

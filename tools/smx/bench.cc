@@ -29,9 +29,15 @@ struct BenchFlags {
   WeightsFlags weights;
   size_t repeat = 100;
   bool reference = false;
+  bool xnnpack = false;
   bool mixers = false;
   bool turns = false;
   bool json = false;
+
+  BackendChoice backend() const {
+    if (reference) return BackendChoice::kReference;
+    return xnnpack ? BackendChoice::kXnnpack : BackendChoice::kBest;
+  }
 };
 
 constexpr long long kMaxRepeat = 1000000;
@@ -130,7 +136,7 @@ Measurement Measure(const BenchFlags& flags) {
   Trace trace;
   Options options;
   options.num_threads = flags.threads;
-  options.backend = flags.reference ? BackendChoice::kReference : BackendChoice::kBest;
+  options.backend = flags.backend();
   const bool at_once = model.info().batch_routing_group;
   if (at_once) options.batch_size = flags.batch;
   if (!flags.trace.empty()) options.observer = trace.observer();
@@ -247,6 +253,8 @@ void AddBench(CLI::App* app) {
       ->excludes(repeat)
       ->excludes(trace);
   command->add_flag("--reference", flags->reference, "Measure the reference kernels");
+  command->add_flag("--xnnpack", flags->xnnpack, "Measure XNNPACK's products where there are faster ones, to compare")
+      ->excludes("--reference");
   command->add_flag("--json", flags->json, "One JSON object");
   command->footer(
       "Examples:\n"

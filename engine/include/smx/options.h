@@ -39,8 +39,9 @@ struct Observer {
 
 /// Which kernels compute the products. kReference is the definition of right, slow, and always there.
 enum class BackendChoice : uint8_t {
-  kBest,  ///< XNNPACK for int8 products where it is built in; else kReference.
+  kBest,  ///< The fastest that there are: smx's own for int8 on AVX-512 with VNNI and without AMX, else kXnnpack.
   kReference,
+  kXnnpack,  ///< XNNPACK's for int8 where it is built in; else kReference.
 };
 
 /// How a mixing is computed that has a way by FFT: Fourier, Hartley, circulant, Toeplitz. Both ways agree within

@@ -16,7 +16,7 @@ struct Report {
   size_t mapped_bytes;  ///< Of packed_bytes: mapped from the weights cache, see LoadOptions, and so no copy in memory.
   uint64_t macs;        ///< Multiply-adds of the products of the last run; 0 before the first.
   uint64_t macs_dense;  ///< The same, had no row been skipped because nobody reads it.
-  const char* backend;  ///< "reference" or "xnnpack"
+  const char* backend;  ///< "reference", "xnnpack" or "vnni", smx's own; see BackendChoice.
 };
 
 /// Which of several ways a stage is computed by. Times are estimates for the longest text of the model, in float32 for

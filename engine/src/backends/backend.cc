@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backends/product.h"
+#include "base/cpu_features.h"
 #include "base/fixed_array.h"
 #include "base/log.h"
 
@@ -27,8 +28,32 @@ Status CheckUnpacked(const WeightsFile& weights, const Log& log) {
 
 }  // namespace
 
+const char* Backend::name() const {
+  switch (int8_products) {
+    case Int8Products::kPanels:
+      return "vnni";
+    case Int8Products::kXnnpack:
+      return "xnnpack";
+    case Int8Products::kReference:
+      break;
+  }
+  return "reference";
+}
+
 #if SMX_WITH_XNNPACK
 namespace {
+
+/// Both orders of the kernel. kBackendFailure, and a word in the log, when `product` is wrong.
+Status CheckBothOrders(CheckedProductFn product, const char* whose, const Log& log) {
+  for (const bool outputs_first : {false, true}) {
+    const Status checked = CheckInt8Product(product, outputs_first, log);
+    if (checked == Status::kBackendFailure) {
+      LogF(log, "%s: its int8 product is wrong on this machine (%s); slower kernels compute instead", whose, IsaName());
+    }
+    SMX_TRY(checked);
+  }
+  return Status::kOk;
+}
 
 Status CreateStore(const Log& log, SharedSlot* shared) {
   auto store = MakeUnique<PackedStore>(shared->weights);
@@ -64,31 +89,36 @@ Status Backend::Create(const Options& options, bool has_int8_products, SharedSlo
   if (XnnpackExtraBytes() > kExtraInputBytes || XnnpackExtraRows() > kExtraInputRows) {
     return Fail(log, Status::kBackendFailure, "xnnpack: reads further behind its inputs than was planned");
   }
-  const Status initialized = InitializeXnnpack(log);
-  if (initialized == Status::kOutOfMemory) return initialized;
-  if (initialized != Status::kOk) {
-    LogF(log, "xnnpack: cannot be used in this process; the slow reference kernels compute instead");
-    return CheckUnpacked(shared->weights, log);
-  }
-  use_xnnpack = true;
-  for (const bool outputs_first : {false, true}) {
-    const Status checked = CheckInt8Product(RunXnnpackProductOnce, outputs_first, log);
-    if (checked == Status::kBackendFailure) use_xnnpack = false;
-    if (checked != Status::kOk && checked != Status::kBackendFailure) return checked;
-  }
-  if (!use_xnnpack) {
-    LogF(log, "xnnpack: its int8 product is wrong on this machine (%s); the slow reference kernels compute instead",
-         IsaName());
-    return CheckUnpacked(shared->weights, log);
-  }
+  SMX_TRY(ChooseInt8Products(options));
+  if (!has_fast_int8()) return CheckUnpacked(shared->weights, log);
   lock = std::unique_lock<std::mutex>(shared->mutex);
   if (shared->content == nullptr) SMX_TRY(CreateStore(log, shared));
   store = static_cast<PackedStore*>(shared->content.get());
   return packed.Create(store);
 }
 
+/// XNNPACK is initialized in any case: packed weights are kept for its build.
+Status Backend::ChooseInt8Products(const Options& options) {
+  const Status initialized = InitializeXnnpack(log);
+  if (initialized == Status::kOutOfMemory) return initialized;
+  if (initialized != Status::kOk) {
+    LogF(log, "xnnpack: cannot be used in this process; the slow reference kernels compute instead");
+    return Status::kOk;
+  }
+  // XNNPACK's products are faster than ours where it has AMX.
+  const bool has_panels = kernels.product_panels != nullptr && !HasAmxInt8();
+  if (has_panels && options.backend != BackendChoice::kXnnpack) {
+    const Status checked = CheckBothOrders(RunPanelProductOnce, "smx", log);
+    if (checked == Status::kOk) int8_products = Int8Products::kPanels;
+    if (checked != Status::kBackendFailure) return checked;
+  }
+  const Status checked = CheckBothOrders(RunXnnpackProductOnce, "xnnpack", log);
+  if (checked == Status::kOk) int8_products = Int8Products::kXnnpack;
+  return checked == Status::kBackendFailure ? Status::kOk : checked;
+}
+
 Status Backend::FinishCreation() {
-  if (!use_xnnpack) return Status::kOk;
+  if (!has_fast_int8()) return Status::kOk;
   SMX_TRY(store->FinishCreation(log));
   packed.Finish();
   packed_bytes = store->bytes();

@@ -17,10 +17,17 @@
 
 namespace smx {
 
+/// By which int8 products are computed.
+enum class Int8Products : uint8_t {
+  kReference,
+  kXnnpack,
+  kPanels,  // KernelTable::product_panels
+};
+
 /// What the products of one session share: kernels, threads, packed weights, and the count of their work.
 struct Backend {
-  /// Starts the threads and puts every kind of library product that is going to be used to the test. A library whose
-  /// product is wrong is not used: the log says so, and name() says "reference". `shared` belongs to the model, keeps
+  /// Starts the threads and puts every kind of int8 product that is going to be used to the test. One that is wrong is
+  /// not used, but the next best: the log says so, and name() tells which. `shared` belongs to the model, keeps
   /// its packed weights for all sessions, and is locked from here until FinishCreation or the end of this object.
   ///
   /// @retval kOutOfMemory, kBackendFailure
@@ -46,10 +53,12 @@ struct Backend {
   /// Threads that look out for work sleep from now on.
   void Rest() const;
 
-  const char* name() const { return use_xnnpack ? "xnnpack" : "reference"; }
+  const char* name() const;
+  /// Int8 products that pack weights.
+  bool has_fast_int8() const { return int8_products != Int8Products::kReference; }
 
   KernelTable kernels;
-  bool use_xnnpack = false;
+  Int8Products int8_products = Int8Products::kReference;
   uint64_t macs = 0;                // multiply-adds of products since somebody set it to 0
   size_t packed_bytes = 0;          // of the model's packed weights when creation was finished,
   size_t mapped_bytes = 0;          // and how many of them are mapped from a file
@@ -64,6 +73,9 @@ struct Backend {
 #endif
 
  private:
+  /// The best that Options allow, that can be used here, and that are right.
+  Status ChooseInt8Products(const Options& options);
+
   /// How many parts pay; 1 when it is better done at once.
   size_t NumParts(size_t size, size_t values) const;
 };

@@ -58,7 +58,7 @@ Status DftSums::Pack(size_t length, size_t outputs, size_t max_rows, Backend* ba
 
 Status DftSums::Create(size_t length, size_t max_rows, bool first_alone, Backend* backend) {
   const size_t count = Count(length);
-  if (type_ == WeightType::kF32 || !backend->use_xnnpack || count == 0) return Status::kOk;
+  if (type_ == WeightType::kF32 || !backend->has_fast_int8() || count == 0) return Status::kOk;
   packed_length_ = length;
   SMX_TRY(Pack(length, count, max_rows, backend, &all_));
   has_first_ = first_alone && count > 1;

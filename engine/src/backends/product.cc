@@ -7,6 +7,7 @@
 #include "base/mapped_file.h"
 
 #if SMX_WITH_XNNPACK
+#include "backends/panel_product.h"
 #include "backends/xnnpack/fully_connected.h"
 #endif
 
@@ -68,29 +69,61 @@ ProductInput ProductInputRoom::KeepFirst(const Arena& arena, const ProductInput&
   return kept;
 }
 
+/// A product that does better than the reference.
+struct Product::Accelerated {
+  virtual ~Accelerated() = default;
+  virtual Status Create(const ProductWeights& weights, size_t max_rows, Backend* backend) = 0;
+  virtual Status Multiply(const ProductInput& in, MatF out, const Backend& backend) = 0;
+  virtual bool has_to_finish_rows() const = 0;
+  virtual void FinishRows(const Backend& backend, MatF rows) const = 0;
+  virtual Span<const uint8_t> Packed() const = 0;
+  /// Nothing of what is on the heap: there a page that is given back is lost.
+  virtual Span<const uint8_t> Mapped() const = 0;
+};
+
 #if SMX_WITH_XNNPACK
 
-struct Product::Accelerated {
+namespace {
+
+Span<const uint8_t> BytesOf(const PackedBlock& block) { return {block.data, block.bytes}; }
+Span<const uint8_t> MappedBytesOf(const PackedBlock& block) { return {block.data, block.is_mapped ? block.bytes : 0}; }
+
+}  // namespace
+
+struct Product::ByXnnpack final : Accelerated {
   XnnpackFullyConnected fully_connected;
 
-  Status Create(const ProductWeights& weights, size_t max_rows, Backend* backend) {
+  Status Create(const ProductWeights& weights, size_t max_rows, Backend* backend) override {
     return fully_connected.Create(weights, max_rows, &backend->packed, backend->log);
   }
-  Status Multiply(const ProductInput& in, MatF out, Backend* backend) {
+  Status Multiply(const ProductInput& in, MatF out, const Backend& backend) override {
     // About 50 us of work: what it may cost to wake a thread.
     constexpr uint64_t kMacsThatPay = 2000000;
     const bool pays = uint64_t{in.rows()} * in.f32.cols * out.cols >= kMacsThatPay;
-    return fully_connected.Run(in.qd8, in.params, out, pays ? backend->threads.handle() : nullptr);
+    return fully_connected.Run(in.qd8, in.params, out, pays ? backend.threads.handle() : nullptr);
   }
-  void FinishRows(const Backend& backend, MatF rows) const {
+  bool has_to_finish_rows() const override { return true; }
+  void FinishRows(const Backend& backend, MatF rows) const override {
     backend.kernels.scale_channels(fully_connected.scales(), fully_connected.bias(), rows);
   }
-  size_t PackedBytes() const { return fully_connected.packed()->bytes; }
-  /// Nothing of what is on the heap: there a page that is given back is lost.
-  Span<const uint8_t> Mapped() const {
-    const PackedBlock& block = *fully_connected.packed();
-    return {block.data, block.is_mapped ? block.bytes : 0};
+  Span<const uint8_t> Packed() const override { return BytesOf(*fully_connected.packed()); }
+  Span<const uint8_t> Mapped() const override { return MappedBytesOf(*fully_connected.packed()); }
+};
+
+struct Product::ByPanels final : Accelerated {
+  PanelProduct product;
+
+  Status Create(const ProductWeights& weights, size_t, Backend* backend) override {
+    return product.Create(weights, backend->store, backend->log);
   }
+  Status Multiply(const ProductInput& in, MatF out, const Backend& backend) override {
+    product.Run(in.qd8, in.params, out, backend);
+    return Status::kOk;
+  }
+  bool has_to_finish_rows() const override { return false; }
+  void FinishRows(const Backend&, MatF) const override {}
+  Span<const uint8_t> Packed() const override { return BytesOf(product.packed()); }
+  Span<const uint8_t> Mapped() const override { return MappedBytesOf(product.packed()); }
 };
 
 Status RunXnnpackProductOnce(const ProductWeights& weights, Mat<const int8_t> x, const RowQuantization* params,
@@ -102,17 +135,26 @@ Status RunXnnpackProductOnce(const ProductWeights& weights, Mat<const int8_t> x,
   return Status::kOk;
 }
 
+Status RunPanelProductOnce(const ProductWeights& weights, Mat<const int8_t> x, const RowQuantization* params, MatF out,
+                           const Log&) {
+  const KernelTable kernels = MakeKernelTable(/*fast=*/true);
+  if (kernels.product_panels == nullptr) return Status::kUnsupported;
+  const size_t bytes = PanelsBytes(weights.inputs, weights.outputs);
+  FixedArray<int32_t> panels;
+  SMX_TRY(panels.Allocate(bytes / sizeof(int32_t)));
+  auto* const packed = reinterpret_cast<uint8_t*>(panels.data());
+  PackPanels(weights, packed);
+  kernels.product_panels(x, params, weights, packed, 0, NumPanels(weights.outputs), out);
+  return Status::kOk;
+}
+
 #else
 
-struct Product::Accelerated {
-  Status Create(const ProductWeights&, size_t, Backend*) { return Status::kUnsupported; }
-  Status Multiply(const ProductInput&, MatF, Backend*) { return Status::kUnsupported; }
-  void FinishRows(const Backend&, MatF) const {}
-  size_t PackedBytes() const { return 0; }
-  Span<const uint8_t> Mapped() const { return {}; }
-};
-
 Status RunXnnpackProductOnce(const ProductWeights&, Mat<const int8_t>, const RowQuantization*, MatF, const Log&) {
+  return Status::kUnsupported;
+}
+
+Status RunPanelProductOnce(const ProductWeights&, Mat<const int8_t>, const RowQuantization*, MatF, const Log&) {
   return Status::kUnsupported;
 }
 
@@ -123,8 +165,14 @@ Product::~Product() = default;
 
 Status Product::Create(const ProductWeights& weights, size_t max_rows, Backend* backend) {
   weights_ = weights;
-  if (weights.type == WeightType::kF32 || !backend->use_xnnpack) return Status::kOk;
-  accelerated_ = MakeUnique<Accelerated>();
+  if (weights.type == WeightType::kF32 || !backend->has_fast_int8()) return Status::kOk;
+#if SMX_WITH_XNNPACK
+  if (backend->int8_products == Int8Products::kPanels) {
+    accelerated_ = MakeUnique<ByPanels>();
+  } else {
+    accelerated_ = MakeUnique<ByXnnpack>();
+  }
+#endif
   if (accelerated_ == nullptr) return Status::kOutOfMemory;
   return accelerated_->Create(weights, max_rows, backend);
 }
@@ -135,7 +183,7 @@ Status Product::Multiply(const ProductInput& in, MatF out, Backend* backend) {
     return Status::kOk;
   }
   backend->macs += uint64_t{in.rows()} * weights_.inputs * weights_.outputs;
-  return accelerated_->Multiply(in, out, backend);
+  return accelerated_->Multiply(in, out, *backend);
 }
 
 void Product::FinishRows(const Backend& backend, MatF rows) const {
@@ -144,12 +192,13 @@ void Product::FinishRows(const Backend& backend, MatF rows) const {
 
 Status Product::Run(const ProductInput& in, MatF out, Backend* backend) {
   SMX_TRY(Multiply(in, out, backend));
+  if (accelerated_ == nullptr || !accelerated_->has_to_finish_rows()) return Status::kOk;
   backend->SplitRows(out.rows, out.cols,
                      [&](size_t first, size_t count) { FinishRows(*backend, out.Rows(first, count)); });
   return Status::kOk;
 }
 
-size_t Product::PackedBytes() const { return accelerated_ == nullptr ? 0 : accelerated_->PackedBytes(); }
+size_t Product::PackedBytes() const { return accelerated_ == nullptr ? 0 : accelerated_->Packed().size(); }
 
 void Product::ReleaseWeights() const {
   const Span<const uint8_t> mapped = accelerated_->Mapped();

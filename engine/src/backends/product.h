@@ -100,6 +100,8 @@ class Product {
 
  private:
   struct Accelerated;
+  struct ByXnnpack;
+  struct ByPanels;
 
   ProductWeights weights_;
   std::unique_ptr<Accelerated> accelerated_;  // null: the reference kernel
@@ -118,9 +120,11 @@ using CheckedProductFn = Status (*)(const ProductWeights& weights, Mat<const int
 /// @retval kBackendFailure  a value is off; the log says which.
 Status CheckInt8Product(CheckedProductFn product, bool outputs_first, const Log& log);
 
-/// XNNPACK's, for CheckInt8Product. kUnsupported where it is not built in.
+/// XNNPACK's and our own, for CheckInt8Product. kUnsupported where they are not built in.
 Status RunXnnpackProductOnce(const ProductWeights& weights, Mat<const int8_t> x, const RowQuantization* params,
                              MatF out, const Log& log);
+Status RunPanelProductOnce(const ProductWeights& weights, Mat<const int8_t> x, const RowQuantization* params, MatF out,
+                           const Log& log);
 
 }  // namespace smx
 

@@ -37,11 +37,8 @@ bool TilesAreUsable() {
 }
 
 const char* DetectIsa() {
-  const CpuidLeaf leaf7 = Cpuid(7, 0);
   const CpuidLeaf leaf7_1 = Cpuid(7, 1);
-  if (Bit(leaf7.edx, 25) && __builtin_cpu_supports("avx512vnni") && TilesAreUsable()) {
-    return "amx-int8";
-  }
+  if (HasAmxInt8()) return "amx-int8";
   if (__builtin_cpu_supports("avx512vnni")) return "avx512vnni";
   if (__builtin_cpu_supports("avx2") && Bit(leaf7_1.eax, 4)) return "avxvnni";
   if (__builtin_cpu_supports("avx512bw")) return "avx512bw";
@@ -95,15 +92,28 @@ bool HasAvx2() {
          __builtin_cpu_supports("fma");
 }
 
-bool HasAvx512() {
+/// What compilers may use of what Highway names AVX3_DL.
+bool HasAvx512Vnni() {
+  constexpr int kGfni = 8, kVaes = 9, kVpclmulqdq = 10;
+  const unsigned leaf7_ecx = Cpuid(7, 0).ecx;
   return HasAvx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
-         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni") &&
+         __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") &&
+         __builtin_cpu_supports("avx512bitalg") && __builtin_cpu_supports("avx512vpopcntdq") && Bit(leaf7_ecx, kGfni) &&
+         Bit(leaf7_ecx, kVaes) && Bit(leaf7_ecx, kVpclmulqdq);
+}
+
+bool HasAmxInt8() {
+  constexpr int kAmxInt8 = 25;
+  return Bit(Cpuid(7, 0).edx, kAmxInt8) && __builtin_cpu_supports("avx512vnni") && TilesAreUsable();
 }
 
 #else
 
 bool HasAvx2() { return false; }
-bool HasAvx512() { return false; }
+bool HasAvx512Vnni() { return false; }
+bool HasAmxInt8() { return false; }
 
 #endif
 

@@ -9,10 +9,11 @@ const char* BestIsaName();
 /// SHA-256 instructions of x86.
 bool HasShaInstructions();
 
-/// Instruction sets of x86 that processor and operating system offer: AVX2 with BMI and FMA, AVX-512 with CD, BW, DQ
-/// and VL, which came with them in all but a few.
+/// Instruction sets of x86 that processor and operating system offer: AVX2 with BMI and FMA; AVX-512 as Ice Lake and
+/// Zen 4 have it, with products of bytes (VNNI); tiles of int8 (AMX).
 bool HasAvx2();
-bool HasAvx512();
+bool HasAvx512Vnni();
+bool HasAmxInt8();
 
 }  // namespace smx
 

@@ -14,6 +14,7 @@ namespace smx {
 /// Queries of one head whose scores are computed side by side, and how many columns of keys or values lie together
 /// while a head is computed.
 inline constexpr size_t kAttentionScoreRows = 4;
+inline constexpr size_t kAttentionQs16ScoreRows = 8;
 inline constexpr size_t kAttentionPanel = 16;
 
 /// One head of attention: out [queries, d_head] = softmax(q k^T / sqrt(d_head)) v.
@@ -58,7 +59,7 @@ inline Checked AttentionQs16ScratchFloats(size_t keys, size_t d_head) {
   const Checked panel_keys = Checked(keys).AlignedUp(kAttentionPanel);
   const Checked d_pairs = d_head / 2 + d_head % 2, key_pairs = keys / 2 + keys % 2;
   return panel_keys * d_pairs + Checked(d_head).AlignedUp(kAttentionPanel) * key_pairs +
-         panel_keys * Checked(kAttentionScoreRows + 2) + key_pairs * Checked(kAttentionScoreRows) +
+         panel_keys * Checked(kAttentionQs16ScoreRows + 2) + key_pairs * Checked(kAttentionQs16ScoreRows) +
          d_pairs * Checked(kAttentionPanel);
 }
 

@@ -6,7 +6,7 @@ namespace smx {
 namespace {
 
 // Many times what a kernel computes at once, so tiles cost no speed; at 4 * d_model columns still a few hundred kB.
-constexpr size_t kTileRows = 128;
+constexpr size_t kTileRows = 96;
 
 }  // namespace
 

@@ -27,7 +27,7 @@ constexpr double kF32InputsFirstNs = 0.12;
 constexpr double kF32OutputsFirstNs = 0.9;
 constexpr double kInt8Ns = 0.5;
 
-/// XNNPACK's int8 product on one thread, per multiply-add: the order of magnitude.
+/// The best int8 product on one thread, per multiply-add: the order of magnitude.
 double AcceleratedInt8Ns() {
   struct Rate {
     std::string_view isa;
@@ -60,7 +60,7 @@ double Pairs(size_t count) {
 }
 
 double ProductUs(const MixingCost& cost, WeightType type, const PrepareContext& context) {
-  const bool is_accelerated = SMX_WITH_XNNPACK && context.options.backend == BackendChoice::kBest;
+  const bool is_accelerated = SMX_WITH_XNNPACK && context.options.backend != BackendChoice::kReference;
   const double mac_ns = type == WeightType::kF32 ? cost.f32_mac_ns : is_accelerated ? AcceleratedInt8Ns() : kInt8Ns;
   const double values = static_cast<double>(context.config.max_seq_len) * static_cast<double>(context.config.d_model);
   return 1e-3 * (static_cast<double>(cost.product_macs) * mac_ns + values * kRowNs);

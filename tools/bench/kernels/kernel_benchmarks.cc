@@ -233,24 +233,26 @@ void ProductQd8(State& state, ProductQd8Fn kernel, const ModelShape& model) {
           [&] { kernel(in.qd8, in.params, data.weights, data.out.mat(data.outputs)); });
 }
 
-/// The same by XNNPACK, with what the engine does behind it.
-void XnnpackProduct(State& state, const ModelShape& model) {
+/// The same as the engine runs it, with all that belongs to it.
+void EngineProduct(State& state, BackendChoice choice, const ModelShape& model) {
   const QuantizedProductData data(model);
   SharedSlot shared;
   Backend backend;
   Product product;
   const auto created = [&] {
-    SMX_TRY(backend.Create(Options(), /*has_int8_products=*/true, &shared));
+    Options options;
+    options.backend = choice;
+    SMX_TRY(backend.Create(options, /*has_int8_products=*/true, &shared));
     SMX_TRY(product.Create(data.weights, data.rows, &backend));
     return backend.FinishCreation();
   }();
-  if (created != Status::kOk || !backend.use_xnnpack) return state.SkipWithError("XNNPACK cannot be used here");
+  if (created != Status::kOk) return state.SkipWithError("cannot be created here");
   Status status = Status::kOk;
   Measure(state, data.shape(), data.traffic(), data.macs(), [&] {
     const Status ran = product.Run(data.input(), data.out.mat(data.outputs), &backend);
     if (ran != Status::kOk) status = ran;
   });
-  if (status != Status::kOk) state.SkipWithError("XNNPACK's product failed");
+  if (status != Status::kOk) state.SkipWithError("failed");
 }
 
 struct Variant {
@@ -303,7 +305,11 @@ void RegisterAll() {
   Register("product_qd8_f32_qc8w", &KernelTable::product_qd8_f32_qc8w, ProductQd8);
   if (SMX_WITH_XNNPACK == 0) return;
   for (const ModelShape& model : kModels) {
-    Register("product_qd8_f32_qc8w__xnnpack", model, [&model](State& state) { XnnpackProduct(state, model); });
+    Register("product_qd8_f32_qc8w__xnnpack", model,
+             [&model](State& state) { EngineProduct(state, BackendChoice::kXnnpack, model); });
+    if (MakeKernelTable(/*fast=*/true).product_panels == nullptr) continue;
+    Register("product_qd8_f32_qc8w__vnni", model,
+             [&model](State& state) { EngineProduct(state, BackendChoice::kBest, model); });
   }
 }
 

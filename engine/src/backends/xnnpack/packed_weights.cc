@@ -68,7 +68,7 @@ Status PackedWeights::Create(PackedStore* store) {
 }
 
 xnn_weights_cache_provider* PackedWeights::ProviderFor(const ProductWeights& weights) {
-  session_->key = session_->store->KeyOf(weights);
+  session_->key = session_->store->KeyOf(weights, PackedKey::kXnnpack);
   session_->block = session_->store->Find(session_->key);
   return &session_->provider;
 }
@@ -82,15 +82,8 @@ void PackedWeights::BeginMeasuring() {
 
 bool PackedWeights::EndMeasuring(const Log& log) {
   session_->is_measuring = false;
-  PackedBlock& block = *session_->block;
-  const size_t measured = session_->measured_bytes;
-  block.state = block.bytes == measured ? PackedBlock::State::kReady : PackedBlock::State::kDropped;
-  if (block.state == PackedBlock::State::kReady) return true;
-  session_->block = nullptr;
-  if (measured == 0) return false;
-  LogF(log, "weights cache: %zu bytes for a product of %zu inputs and %zu outputs, XNNPACK reads %zu: packed anew",
-       block.bytes, static_cast<size_t>(block.key.inputs), static_cast<size_t>(block.key.outputs), measured);
-  return true;
+  if (!PackedStore::Prove(session_->block, session_->measured_bytes, log)) session_->block = nullptr;
+  return session_->measured_bytes != 0;
 }
 
 void PackedWeights::Finish() { session_->is_finished = true; }

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <memory>
 
-#include "backends/xnnpack/packed_store.h"
+#include "backends/packed/packed_store.h"
 #include "kernels/product.h"
 #include "smx/status.h"
 

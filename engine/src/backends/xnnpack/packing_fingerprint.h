@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "backends/xnnpack/packed_file.h"
+#include "backends/packed/packed_file.h"
 #include "smx/platform.h"
 #include "smx/status.h"
 

@@ -95,29 +95,41 @@ inline HWY_NOINLINE void PackValues(ConstMatF v, PairPanels panels, float* scale
   }
 }
 
-/// out [kRows, cols] = (a [kRows, depth] b) * row_scales[r] * col_scales[c], for `kVectors` vectors of columns; the
-/// last has `count` of them. `b` are columns of a panel. col_scales may be null: then they count as 1.
+// Products go by steps of so many rows and vectors of columns: as many as registers hold sums of.
+inline constexpr size_t kStepRows = kWidth < kAttentionPanel ? 4 : 8;
+inline constexpr size_t kStepVectors = 2;
+
+/// out [kRows, cols] = (a [kRows, depth] b) * row_scales[r] * col_scales[c], for `kVectors` vectors of columns from c
+/// on; the last has `count` of them. col_scales may be null: then they count as 1.
 template <size_t kRows, size_t kVectors>
-HWY_INLINE void PairProductColumns(Mat<const int32_t> a, const int32_t* b, const float* row_scales,
-                                   const float* col_scales, size_t count, MatF out) {
-  // Sums of a vector's lower and upper halves, on processors that add products of halves.
+HWY_INLINE void PairProductColumns(Mat<const int32_t> a, PairPanels b, size_t c, size_t count, const float* row_scales,
+                                   const float* col_scales, MatF out) {
   constexpr size_t kSums = kRows * kVectors;
+  const int32_t* columns[kVectors];
+  for (size_t v = 0; v < kVectors; ++v) {
+    const size_t first = c + v * kWidth;
+    columns[v] = b.Panel(first / kAttentionPanel) + first % kAttentionPanel;
+  }
+  // Sums of a vector's lower and upper halves, on processors that add products of halves.
   VecI sums[kSums], upper_sums[kSums];
-  HWY_UNROLL(8) for (size_t i = 0; i < kSums; ++i) sums[i] = upper_sums[i] = hn::Zero(kI);
+  HWY_UNROLL(16) for (size_t i = 0; i < kSums; ++i) sums[i] = upper_sums[i] = hn::Zero(kI);
   for (size_t k = 0; k < a.cols; ++k) {
-    const int32_t* const row = b + k * kAttentionPanel;
-    HWY_UNROLL(8) for (size_t i = 0; i < kSums; ++i) {
+    HWY_UNROLL(16) for (size_t i = 0; i < kSums; ++i) {
       const auto x = hn::BitCast(Int16s(), hn::Set(kI, a.Row(i / kVectors)[k]));
-      const auto y = hn::BitCast(Int16s(), hn::LoadU(kI, row + i % kVectors * kWidth));
+      const auto y = hn::BitCast(Int16s(), hn::LoadU(kI, columns[i % kVectors] + k * kAttentionPanel));
       sums[i] = hn::ReorderWidenMulAccumulate(kI, x, y, sums[i], upper_sums[i]);
     }
   }
-  HWY_UNROLL(8) for (size_t i = 0; i < kSums; ++i) {
-    const size_t c = i % kVectors * kWidth, r = i / kVectors;
-    const VecI sum = hn::RearrangeToOddPlusEven(sums[i], upper_sums[i]);
-    Vec value = hn::Mul(hn::ConvertTo(kF, sum), Set(row_scales[r]));
-    if (col_scales != nullptr) value = hn::Mul(value, hn::LoadU(kF, col_scales + c));
-    Store(value, out.Row(r) + c, i % kVectors + 1 == kVectors ? count : kWidth);
+  // Through memory: with more to do behind the loop GCC keeps copies of the sums in it.
+  int32_t stored[kSums * kWidth];
+  HWY_UNROLL(16) for (size_t i = 0; i < kSums; ++i) {
+    hn::StoreU(hn::RearrangeToOddPlusEven(sums[i], upper_sums[i]), kI, stored + i * kWidth);
+  }
+  for (size_t i = 0; i < kSums; ++i) {
+    const size_t column = c + i % kVectors * kWidth, r = i / kVectors;
+    Vec value = hn::Mul(hn::ConvertTo(kF, hn::LoadU(kI, stored + i * kWidth)), Set(row_scales[r]));
+    if (col_scales != nullptr) value = hn::Mul(value, hn::LoadU(kF, col_scales + column));
+    Store(value, out.Row(r) + column, i % kVectors + 1 == kVectors ? count : kWidth);
   }
 }
 
@@ -125,17 +137,23 @@ HWY_INLINE void PairProductColumns(Mat<const int32_t> a, const int32_t* b, const
 template <size_t kRows>
 HWY_NOINLINE void PairProduct(Mat<const int32_t> a, PairPanels b, const float* row_scales, const float* col_scales,
                               MatF out) {
-  const auto columns = [=](size_t c) { return b.Panel(c / kAttentionPanel) + c % kAttentionPanel; };
-  const auto scales = [=](size_t c) { return col_scales == nullptr ? nullptr : col_scales + c; };
-  const auto to = [=](size_t c) { return MatF{out.data + c, kRows, out.cols - c, out.stride}; };
-  constexpr size_t kTwo = kAttentionPanel / kWidth < 2 ? 1 : 2;
   size_t c = 0;
-  for (; c + kTwo * kWidth <= b.cols; c += kTwo * kWidth) {
-    PairProductColumns<kRows, kTwo>(a, columns(c), row_scales, scales(c), kWidth, to(c));
+  for (; c + kStepVectors * kWidth <= b.cols; c += kStepVectors * kWidth) {
+    PairProductColumns<kRows, kStepVectors>(a, b, c, kWidth, row_scales, col_scales, out);
   }
   for (; c < b.cols; c += kWidth) {
-    PairProductColumns<kRows, 1>(a, columns(c), row_scales, scales(c), std::min(kWidth, b.cols - c), to(c));
+    PairProductColumns<kRows, 1>(a, b, c, std::min(kWidth, b.cols - c), row_scales, col_scales, out);
   }
+}
+
+/// The same for any number of rows.
+inline void PairProductOfRows(Mat<const int32_t> a, PairPanels b, const float* row_scales, const float* col_scales,
+                              MatF out) {
+  size_t r = 0;
+  for (; r + kStepRows <= a.rows; r += kStepRows) {
+    PairProduct<kStepRows>(a.Rows(r, kStepRows), b, row_scales + r, col_scales, out.Rows(r, kStepRows));
+  }
+  for (; r < a.rows; ++r) PairProduct<1>(a.Rows(r, 1), b, row_scales + r, col_scales, out.Rows(r, 1));
 }
 
 HWY_INLINE int32_t SumOfPairs(const int32_t* pairs, size_t n) {
@@ -148,17 +166,53 @@ HWY_INLINE int32_t SumOfPairs(const int32_t* pairs, size_t n) {
   return hn::ReduceSum(kI, hn::RearrangeToOddPlusEven(sums, upper_sums));
 }
 
+/// What there is to know of a row of weights.
+struct WeightsOfRow {
+  float sum_of_exp;
+  float sum;
+  float largest;
+};
+
+/// Scores become exp(score - the largest one) * v_scale, in one pass.
+inline HWY_NOINLINE WeightsOfRow ExpAndWeigh(float* scores, const float* v_scales, size_t n) {
+  const Vec max = Set(Largest(scores, n));
+  RowSums sums_of_exp, sums;
+  Vec largest = hn::Zero(kF);
+  size_t c = 0;
+  constexpr size_t kCount = 4;
+  static_assert(kCount % kSumVectors == 0);
+  for (; c + kCount * kWidth <= n; c += kCount * kWidth) {
+    Vec v[kCount];
+    ForEach(v, [&](size_t i) { return hn::Sub(hn::LoadU(kF, scores + c + i * kWidth), max); });
+    Exp(v);
+    HWY_UNROLL(4) for (size_t i = 0; i < kCount; ++i) {
+      const Vec weight = hn::Mul(v[i], hn::LoadU(kF, v_scales + c + i * kWidth));
+      sums_of_exp.Add(i % kSumVectors, v[i]);
+      sums.Add(i % kSumVectors, weight);
+      largest = hn::Max(largest, weight);
+      hn::StoreU(weight, kF, scores + c + i * kWidth);
+    }
+  }
+  for (size_t i = 0; c < n; ++i, c += kWidth) {
+    const size_t count = std::min(kWidth, n - c);
+    Vec v[] = {hn::Sub(Load(scores + c, count), max)};
+    Exp(v);
+    v[0] = hn::IfThenElseZero(hn::FirstN(kF, count), v[0]);
+    const Vec weight = hn::Mul(v[0], Load(v_scales + c, count));
+    sums_of_exp.Add(i % kSumVectors, v[0]);
+    sums.Add(i % kSumVectors, weight);
+    largest = hn::Max(largest, weight);
+    Store(weight, scores + c, count);
+  }
+  return {sums_of_exp.Total(), sums.Total(), hn::ReduceMax(kF, largest)};
+}
+
 /// Scores become weights, which are stored as pairs. Returns what sums of values by them are to be multiplied by.
 inline HWY_NOINLINE float WeighScores(float* scores, const float* v_scales, size_t n, int32_t* weights) {
-  const float sum_of_exp = ExpOfRow(scores, n);
-  const float sum = Sum(n, [=](size_t j, size_t count) {
-    const Vec weight = hn::Mul(Load(scores + j, count), Load(v_scales + j, count));
-    Store(weight, scores + j, count);
-    return weight;
-  });
-  const float to_weights = std::min(kAttentionWeightLimit / Largest(scores, n), kAttentionSumOfWeightsLimit / sum);
+  const WeightsOfRow row = ExpAndWeigh(scores, v_scales, n);
+  const float to_weights = std::min(kAttentionWeightLimit / row.largest, kAttentionSumOfWeightsLimit / row.sum);
   PairColumns(scores, n, {to_weights, kAttentionWeightLimit}, weights);
-  return sum / (static_cast<float>(SumOfPairs(weights, (n + 1) / 2)) * sum_of_exp);
+  return row.sum / (static_cast<float>(SumOfPairs(weights, (n + 1) / 2)) * row.sum_of_exp);
 }
 
 /// What the queries of one head attend to, and room for as many of them as have scores.
@@ -169,31 +223,30 @@ struct AttendedQs16 {
   const float* v_scales;
   const unsigned char* is_real;  // null: there are no pads
   MatF scores;
-  int32_t* rows;     // [kAttentionScoreRows, d_head in pairs]
-  int32_t* weights;  // [kAttentionScoreRows, keys in pairs]
+  int32_t* rows;     // [kAttentionQs16ScoreRows, d_head in pairs]
+  int32_t* weights;  // [kAttentionQs16ScoreRows, keys in pairs]
 };
 
-/// `rows` queries from `first` on, kAttentionScoreRows or one.
+/// `rows` queries from `first` on, kAttentionQs16ScoreRows at most.
 inline HWY_NOINLINE void AttendRowsQs16(ConstMatF q, size_t first, size_t rows, const AttendedQs16& to, MatF out) {
   const float limit = AttentionLimit(q.cols);
   const float scale = 1.0f / std::sqrt(static_cast<float>(q.cols));
   const Mat<int32_t> queries = DenseMat(to.rows, rows, to.k.depth);
   const Mat<int32_t> weights = DenseMat(to.weights, rows, to.v.depth);
-  float scales[kAttentionScoreRows] = {};
+  float scales[kAttentionQs16ScoreRows] = {};
   for (size_t i = 0; i < rows; ++i) {
     const float* const row = q.Row(first + i);
     const float row_scale = ScaleOfRow(row, q.cols, limit);
     PairColumns(row, q.cols, {1.0f / row_scale, limit}, queries.Row(i));
     scales[i] = row_scale * scale;
   }
-  const auto product = rows == 1 ? PairProduct<1> : PairProduct<kAttentionScoreRows>;
-  product(queries, to.k, scales, to.k_scales, to.scores);
+  PairProductOfRows(queries, to.k, scales, to.k_scales, to.scores);
   for (size_t i = 0; i < rows; ++i) {
     float* const row = to.scores.Row(i);
     if (to.is_real != nullptr) MaskScores(to.is_real, first + i, row, to.scores.cols);
     scales[i] = WeighScores(row, to.v_scales, to.scores.cols, weights.Row(i));
   }
-  product(weights, to.v, scales, nullptr, out.Rows(first, rows));
+  PairProductOfRows(weights, to.v, scales, nullptr, out.Rows(first, rows));
 }
 
 inline void AttentionHeadQs16(ConstMatF q, ConstMatF k, ConstMatF v, const unsigned char* is_real, float* scratch,
@@ -201,8 +254,8 @@ inline void AttentionHeadQs16(ConstMatF q, ConstMatF k, ConstMatF v, const unsig
   const size_t panel_keys = (k.rows + kAttentionPanel - 1) / kAttentionPanel * kAttentionPanel;
   float* const k_scales = scratch;
   float* const v_scales = k_scales + panel_keys;
-  const MatF scores = {v_scales + panel_keys, kAttentionScoreRows, k.rows, panel_keys};
-  const PairPanels keys = {reinterpret_cast<int32_t*>(scores.Row(kAttentionScoreRows)), (k.cols + 1) / 2, k.rows};
+  const MatF scores = {v_scales + panel_keys, kAttentionQs16ScoreRows, k.rows, panel_keys};
+  const PairPanels keys = {reinterpret_cast<int32_t*>(scores.Row(kAttentionQs16ScoreRows)), (k.cols + 1) / 2, k.rows};
   const PairPanels values = {keys.End(), (v.rows + 1) / 2, v.cols};
   int32_t* const rows = values.End();
   int32_t* const weights = rows + kAttentionPanel * keys.depth;
@@ -210,10 +263,9 @@ inline void AttentionHeadQs16(ConstMatF q, ConstMatF k, ConstMatF v, const unsig
   PackValues(v, values, v_scales);
   const AttendedQs16 to = {keys,   values, k_scales, v_scales, MaskOf(is_real, std::max(q.rows, k.rows)),
                            scores, rows,   weights};
-  size_t i = 0;
-  for (; i + kAttentionScoreRows <= q.rows; i += kAttentionScoreRows)
-    AttendRowsQs16(q, i, kAttentionScoreRows, to, out);
-  for (; i < q.rows; ++i) AttendRowsQs16(q, i, 1, to, out);
+  for (size_t i = 0; i < q.rows; i += kAttentionQs16ScoreRows) {
+    AttendRowsQs16(q, i, std::min(kAttentionQs16ScoreRows, q.rows - i), to, out);
+  }
 }
 
 }  // namespace HWY_NAMESPACE

@@ -20,13 +20,19 @@ namespace HWY_NAMESPACE {
 /// `value(c, count)` are values of the row as a vector.
 template <typename Value>
 HWY_INLINE RowQuantization QuantizationOfRow(size_t n, const Value& value) {
-  Vec min = hn::Zero(kF), max = hn::Zero(kF);
-  ForColumns(n, [&](size_t c, size_t count) {
-    const Vec v = NanToZero(value(c, count));
-    min = hn::Min(min, v);
-    max = hn::Max(max, v);
-  });
-  return QuantizationOf(hn::ReduceMin(kF, min), hn::ReduceMax(kF, max));
+  // A step of the minimum waits for the one before it, so there are two of them.
+  Vec min[] = {hn::Zero(kF), hn::Zero(kF)}, max[] = {hn::Zero(kF), hn::Zero(kF)};
+  const auto include = [&](size_t i, Vec v) {
+    min[i] = hn::Min(min[i], v);
+    max[i] = hn::Max(max[i], v);
+  };
+  size_t c = 0;
+  for (; c + 2 * kWidth <= n; c += 2 * kWidth) {
+    include(0, NanToZero(value(c, kWidth)));
+    include(1, NanToZero(value(c + kWidth, kWidth)));
+  }
+  for (; c < n; c += kWidth) include(0, NanToZero(value(c, HWY_MIN(kWidth, n - c))));
+  return QuantizationOf(hn::ReduceMin(kF, hn::Min(min[0], min[1])), hn::ReduceMax(kF, hn::Max(max[0], max[1])));
 }
 
 /// Four vectors at a time become one of int8.

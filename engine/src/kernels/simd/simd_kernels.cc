@@ -5,11 +5,12 @@
 #include "base/cpu_features.h"
 
 // The instruction sets that pay, of those that Highway knows: its own dispatch, and so its library, is not needed to
-// choose among three.
+// choose among three. AVX-512 is taken where it has byte products, from Ice Lake and Zen 4 on: older ones run AVX2's.
 // NOLINTBEGIN(readability-identifier-naming): Highway's names
-#define HWY_DISABLED_TARGETS                                                                                           \
-  (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_AVX3_ZEN4 | HWY_AVX3_SPR | HWY_NEON | HWY_NEON_BF16 | HWY_SVE | HWY_SVE2 | \
+#define HWY_DISABLED_TARGETS                                                                                        \
+  (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3 | HWY_AVX3_ZEN4 | HWY_AVX3_SPR | HWY_NEON | HWY_NEON_BF16 | HWY_SVE | HWY_SVE2 | \
    HWY_SVE_256 | HWY_SVE2_128)
+#define HWY_WANT_AVX3_DL
 // Not needed, and so not asked of a processor.
 #define HWY_DISABLE_F16C
 #define HWY_DISABLE_PCLMUL_AES
@@ -26,6 +27,7 @@
 #include "kernels/simd/attention-inl.h"
 #include "kernels/simd/attention_qs16-inl.h"
 #include "kernels/simd/product-inl.h"
+#include "kernels/simd/product_panels-inl.h"
 #include "kernels/simd/router-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -46,6 +48,9 @@ void Overwrite(KernelTable* table) {
 #if HWY_HAVE_FLOAT64
   table->router_bf16 = RouterBf16;
 #endif
+#if HWY_TARGET == HWY_AVX3_DL
+  table->product_panels = ProductPanels;
+#endif
 }
 
 }  // namespace HWY_NAMESPACE
@@ -58,10 +63,10 @@ namespace {
 
 #if defined(__x86_64__)
 constexpr SimdKernels kKernels[] = {
-    {"avx512", N_AVX3::Overwrite}, {"avx2", N_AVX2::Overwrite}, {"sse2", N_SSE2::Overwrite}};
+    {"avx512vnni", N_AVX3_DL::Overwrite}, {"avx2", N_AVX2::Overwrite}, {"sse2", N_SSE2::Overwrite}};
 
 size_t FirstUsable() {
-  if (HasAvx512()) return 0;
+  if (HasAvx512Vnni()) return 0;
   return HasAvx2() ? 1 : 2;
 }
 #else

@@ -65,24 +65,37 @@ HWY_INLINE float SumOfHalves(D, hn::VFromD<D> v) {
   return SumOfHalves(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
 }
 
-/// The sum of the n values that value(c, count) gives as vectors, in the order of elementary.h.
+inline constexpr size_t kSumVectors = kSumLanes / kWidth;
+
+/// Sums of a row's values in the order of elementary.h: vector i of the row goes to sums[i % kSumVectors].
+struct RowSums {
+  Vec sums[kSumVectors];
+
+  HWY_INLINE RowSums() {
+    for (Vec& sum : sums) sum = hn::Zero(kF);
+  }
+  HWY_INLINE void Add(size_t i, Vec values) { sums[i] = hn::Add(sums[i], values); }
+  HWY_INLINE float Total() {
+    for (size_t half = kSumVectors / 2; half > 0; half /= 2) {
+      for (size_t i = 0; i < half; ++i) sums[i] = hn::Add(sums[i], sums[i + half]);
+    }
+    return SumOfHalves(kF, sums[0]);
+  }
+};
+
+/// The sum of the n values that value(c, count) gives as vectors.
 template <typename Value>
 HWY_INLINE float Sum(size_t n, const Value& value) {
-  constexpr size_t kVectors = kSumLanes / kWidth;
-  Vec sums[kVectors];
-  for (Vec& sum : sums) sum = hn::Zero(kF);
+  RowSums sums;
   size_t c = 0;
   for (; c + kSumLanes <= n; c += kSumLanes) {
-    for (size_t i = 0; i < kVectors; ++i) sums[i] = hn::Add(sums[i], value(c + i * kWidth, kWidth));
+    for (size_t i = 0; i < kSumVectors; ++i) sums.Add(i, value(c + i * kWidth, kWidth));
   }
   for (size_t i = 0; c < n; ++i, c += kWidth) {
     const size_t count = HWY_MIN(kWidth, n - c);
-    sums[i] = hn::Add(sums[i], hn::IfThenElseZero(hn::FirstN(kF, count), value(c, count)));
+    sums.Add(i, hn::IfThenElseZero(hn::FirstN(kF, count), value(c, count)));
   }
-  for (size_t half = kVectors / 2; half > 0; half /= 2) {
-    for (size_t i = 0; i < half; ++i) sums[i] = hn::Add(sums[i], sums[i + half]);
-  }
-  return SumOfHalves(kF, sums[0]);
+  return sums.Total();
 }
 
 /// x[i] = body(i) for all of x.

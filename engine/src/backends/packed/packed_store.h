@@ -1,11 +1,11 @@
-#ifndef SMX_BACKENDS_XNNPACK_PACKED_STORE_H_
-#define SMX_BACKENDS_XNNPACK_PACKED_STORE_H_
+#ifndef SMX_BACKENDS_PACKED_PACKED_STORE_H_
+#define SMX_BACKENDS_PACKED_PACKED_STORE_H_
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 
-#include "backends/xnnpack/packed_file.h"
+#include "backends/packed/packed_file.h"
 #include "base/fixed_array.h"
 #include "base/mapped_file.h"
 #include "base/shared_slot.h"
@@ -19,12 +19,12 @@ namespace smx {
 struct PackedBlock {
   enum class State : uint8_t {
     kReady,
-    kUnproved,  // in a cache; nobody has asked the library yet whether it would read so many bytes
-    kDropped,   // it would not
+    kUnproved,  // in a cache; nobody has asked yet whether the kernels would read so many bytes
+    kDropped,   // they would not
   };
 
   PackedKey key;
-  size_t bytes;  // that the library asked for
+  size_t bytes;  // that the kernels read
   uint8_t* data;
   State state;
   bool is_mapped;
@@ -33,7 +33,7 @@ struct PackedBlock {
   std::unique_ptr<PackedBlock> next;  // in the order of their making, which is the one of their use
 };
 
-/// The weights of one model in the order that the library's kernels read; each is packed once, or found in the weights
+/// The weights of one model in the order that kernels read; each is packed once, or found in the weights
 /// cache. Used under the lock of the slot that it lies in, except that packed weights are read at any time.
 class PackedStore : public SharedSlot::Content {
  public:
@@ -46,10 +46,14 @@ class PackedStore : public SharedSlot::Content {
   /// @retval kOutOfMemory
   Status OpenCache(const PackedFingerprint& fingerprint, const Log& log);
 
-  PackedKey KeyOf(const ProductWeights& weights) const;
+  PackedKey KeyOf(const ProductWeights& weights, PackedKey::Order order) const;
 
   /// Null when nobody has packed them yet.
   PackedBlock* Find(const PackedKey& key) const;
+
+  /// Whether an unproved block has the bytes that the kernels read; it is ready then. Else it is dropped, with a word
+  /// in the log.
+  static bool Prove(PackedBlock* block, size_t bytes_read, const Log& log);
 
   /// Room for `size` bytes that are going to be packed; null without memory. Room that was reserved before and not
   /// inserted, because creating an operator failed, is given back.
@@ -99,4 +103,4 @@ class PackedStore : public SharedSlot::Content {
 
 }  // namespace smx
 
-#endif  // SMX_BACKENDS_XNNPACK_PACKED_STORE_H_
+#endif  // SMX_BACKENDS_PACKED_PACKED_STORE_H_

@@ -1,4 +1,4 @@
-#include "backends/xnnpack/packed_file.h"
+#include "backends/packed/packed_file.h"
 
 #include <algorithm>
 #include <cinttypes>
@@ -67,14 +67,14 @@ Status CheckEntries(const FixedArray<PackedFileEntry>& entries, uint64_t file_by
     const PackedFileEntry& entry = entries[i];
     const Checked offset = end.AlignedUp(PackedAlignment(entry.bytes));
     end = offset + Checked(entry.bytes) + Checked(kPackedSlackBytes);
-    if (entry.bytes != 0 && entry.key.origin < PackedKey::kAddress && end.AtMost(file_bytes) &&
-        entry.offset == offset.value()) {
+    if (entry.bytes != 0 && entry.key.origin < PackedKey::kAddress && entry.key.order <= PackedKey::kPanels &&
+        end.AtMost(file_bytes) && entry.offset == offset.value()) {
       continue;
     }
     return Fail(log, Status::kInvalidModel,
-                "damaged: entry %zu has origin %" PRIu64 ", offset %" PRIu64 ", bytes %" PRIu64
+                "damaged: entry %zu has origin %" PRIu64 ", order %" PRIu64 ", offset %" PRIu64 ", bytes %" PRIu64
                 " in a file of %" PRIu64,
-                i, entry.key.origin, entry.offset, entry.bytes, file_bytes);
+                i, entry.key.origin, entry.key.order, entry.offset, entry.bytes, file_bytes);
   }
   if (end.value() == file_bytes) return Status::kOk;
   return Fail(log, Status::kInvalidModel, "damaged: the weights end at %" PRIu64 ", the file at %" PRIu64, end.value(),

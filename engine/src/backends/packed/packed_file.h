@@ -1,5 +1,5 @@
-#ifndef SMX_BACKENDS_XNNPACK_PACKED_FILE_H_
-#define SMX_BACKENDS_XNNPACK_PACKED_FILE_H_
+#ifndef SMX_BACKENDS_PACKED_PACKED_FILE_H_
+#define SMX_BACKENDS_PACKED_PACKED_FILE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -16,20 +16,22 @@ namespace smx {
 // at the first aligned byte behind the slack of the one before it. Numbers are as the machine has them, which is no
 // other than the one that packed. The version counts changes of this file and of how products are packed.
 
-/// Which weights of a model, and which part of them.
+/// Which weights of a model, which part of them, and in whose order.
 struct PackedKey {
   enum Origin : uint64_t { kFile, kMade, kAddress };
+  enum Order : uint64_t { kXnnpack, kPanels };
 
   uint64_t origin;
   uint64_t place;  // kFile: in the model's file; kMade: ProductWeights::made_matrix; kAddress, never stored: in memory
   uint64_t inputs;
   uint64_t outputs;
+  uint64_t order = kXnnpack;
 };
 
 struct PackedFileEntry {
   PackedKey key;
   uint64_t offset;
-  uint64_t bytes;  // what the library asked for; kPackedSlackBytes zeros behind
+  uint64_t bytes;  // what the kernels read; kPackedSlackBytes zeros behind
 };
 
 /// What packed weights depend on; a file with another one is stale.
@@ -50,11 +52,11 @@ struct PackedFileHeader {
   uint8_t index_sha256[32];  // of the entries
   uint8_t body_sha256[32];   // of all behind them
 };
-static_assert(sizeof(PackedFileEntry) == 48 && sizeof(PackedFileHeader) == 192);
+static_assert(sizeof(PackedFileEntry) == 56 && sizeof(PackedFileHeader) == 192);
 
 inline constexpr uint8_t kPackedMagic[8] = {0x89, 'S', 'M', 'X', 'P', '\r', '\n', 0x1a};
 inline constexpr uint32_t kPackedByteOrder = 0x01020304;
-inline constexpr uint32_t kPackedFileVersion = 1;
+inline constexpr uint32_t kPackedFileVersion = 2;
 inline constexpr uint64_t kPackedSlackBytes = 128;  // at least what the library reads behind the end
 
 /// Small weights lie side by side; large ones, such as an expert's, on pages of their own, so that they can be released
@@ -85,4 +87,4 @@ Status WritePackedFile(Span<const PackedPiece> pieces, const PackedFingerprint& 
 
 }  // namespace smx
 
-#endif  // SMX_BACKENDS_XNNPACK_PACKED_FILE_H_
+#endif  // SMX_BACKENDS_PACKED_PACKED_FILE_H_

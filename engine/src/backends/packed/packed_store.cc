@@ -1,4 +1,4 @@
-#include "backends/xnnpack/packed_store.h"
+#include "backends/packed/packed_store.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -16,7 +16,8 @@ namespace {
 constexpr size_t kAlignment = 64;
 
 bool operator==(const PackedKey& a, const PackedKey& b) {
-  return a.origin == b.origin && a.place == b.place && a.inputs == b.inputs && a.outputs == b.outputs;
+  return a.origin == b.origin && a.place == b.place && a.inputs == b.inputs && a.outputs == b.outputs &&
+         a.order == b.order;
 }
 
 /// With the slack behind them.
@@ -54,13 +55,13 @@ size_t PackedStore::BucketOf(const PackedKey& key) {
   return static_cast<size_t>((mixed * 0x9e3779b97f4a7c15u) >> 54);  // the 10 upper bits: kNumBuckets
 }
 
-PackedKey PackedStore::KeyOf(const ProductWeights& weights) const {
-  if (weights.made_matrix != 0) return {PackedKey::kMade, weights.made_matrix, weights.inputs, weights.outputs};
+PackedKey PackedStore::KeyOf(const ProductWeights& weights, PackedKey::Order order) const {
+  if (weights.made_matrix != 0) return {PackedKey::kMade, weights.made_matrix, weights.inputs, weights.outputs, order};
   const uintptr_t kernel = reinterpret_cast<uintptr_t>(weights.kernel);
   const uintptr_t file = reinterpret_cast<uintptr_t>(file_.bytes.data());
   const bool is_in_file = kernel >= file && kernel - file < file_.bytes.size();
-  if (!is_in_file) return {PackedKey::kAddress, kernel, weights.inputs, weights.outputs};
-  return {PackedKey::kFile, kernel - file, weights.inputs, weights.outputs};
+  if (!is_in_file) return {PackedKey::kAddress, kernel, weights.inputs, weights.outputs, order};
+  return {PackedKey::kFile, kernel - file, weights.inputs, weights.outputs, order};
 }
 
 PackedBlock* PackedStore::Find(const PackedKey& key) const {
@@ -69,6 +70,16 @@ PackedBlock* PackedStore::Find(const PackedKey& key) const {
     block = block->next_in_bucket;
   }
   return block;
+}
+
+bool PackedStore::Prove(PackedBlock* block, size_t bytes_read, const Log& log) {
+  if (block->state != PackedBlock::State::kUnproved) return true;
+  const bool fits = block->bytes == bytes_read;
+  block->state = fits ? PackedBlock::State::kReady : PackedBlock::State::kDropped;
+  if (fits) return true;
+  LogF(log, "weights cache: %zu bytes for a product of %zu inputs and %zu outputs, its kernels read %zu: packed anew",
+       block->bytes, static_cast<size_t>(block->key.inputs), static_cast<size_t>(block->key.outputs), bytes_read);
+  return false;
 }
 
 void PackedStore::Append(std::unique_ptr<PackedBlock> block) {

@@ -1,0 +1,42 @@
+#ifndef SMX_KERNELS_PRODUCT_PANELS_H_
+#define SMX_KERNELS_PRODUCT_PANELS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/mat.h"
+#include "kernels/product.h"
+
+namespace smx {
+
+// int8 weights in the order in which processors with byte products read them. A panel has kPanelOutputs outputs; in it
+// follow each other, for every kPanelInputs inputs, the values of these inputs for the first output, the second, ...
+// All are stored plus 128, as these processors multiply unsigned by signed bytes, and 0 where there is no such input or
+// output. Behind the last panel lies the sum of each output's values, int32, for all outputs of all panels.
+
+inline constexpr size_t kPanelOutputs = 32;
+inline constexpr size_t kPanelInputs = 4;
+inline constexpr int kPanelOffset = 128;
+
+inline size_t NumPanels(size_t outputs) { return (outputs + kPanelOutputs - 1) / kPanelOutputs; }
+inline size_t PanelBytes(size_t inputs) {
+  return (inputs + kPanelInputs - 1) / kPanelInputs * kPanelInputs * kPanelOutputs;
+}
+
+/// Of all panels and the sums.
+inline size_t PanelsBytes(size_t inputs, size_t outputs) {
+  return NumPanels(outputs) * (PanelBytes(inputs) + kPanelOutputs * sizeof(int32_t));
+}
+
+/// `weights` are kQc8w; `panels` has PanelsBytes, all 0, aligned for int32.
+void PackPanels(const ProductWeights& weights, uint8_t* panels);
+
+/// ProductQd8Fn for the outputs of `count` panels from `first` on, and with its bits, from weights as PackPanels leaves
+/// them; of `weights` only sizes, scales and bias are read. Up to kPanelInputs - 1 bytes behind the last row of x are
+/// read, of any value. Any bytes as panels are safe.
+using ProductPanelsFn = void (*)(Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights,
+                                 const uint8_t* panels, size_t first, size_t count, MatF out);
+
+}  // namespace smx
+
+#endif  // SMX_KERNELS_PRODUCT_PANELS_H_
