@@ -20,22 +20,12 @@ HWY_BEFORE_NAMESPACE();
 namespace smx {
 namespace HWY_NAMESPACE {
 
-/// Four values of each of the rows 0, 4, 8 ... from `in` on, as the blocks of a vector.
-template <class D, typename T, HWY_IF_LANES_D(D, 4)>
-HWY_INLINE hn::VFromD<D> LoadBlocks(D d, const T* in, size_t) {
-  return hn::LoadU(d, in);
-}
-template <class D, typename T, HWY_IF_LANES_GT_D(D, 4)>
-HWY_INLINE hn::VFromD<D> LoadBlocks(D d, const T* in, size_t stride) {
-  const hn::Half<D> half;
-  return hn::Combine(d, LoadBlocks(half, in + hn::MaxLanes(half) * stride, stride), LoadBlocks(half, in, stride));
-}
-
-/// out [4, n] = in [n, 4] transposed, n is the number of D's lanes; rows are `in_stride` and `out_stride` apart.
-template <class D, typename T>
-HWY_INLINE void TransposeBlocks(D d, const T* in, size_t in_stride, T* out, size_t out_stride) {
-  const auto r0 = LoadBlocks(d, in, in_stride), r1 = LoadBlocks(d, in + in_stride, in_stride);
-  const auto r2 = LoadBlocks(d, in + 2 * in_stride, in_stride), r3 = LoadBlocks(d, in + 3 * in_stride, in_stride);
+/// out [4, 4] = in [4, 4] transposed; rows are `in_stride` and `out_stride` apart.
+template <typename T>
+HWY_INLINE void TransposeBlock(const T* in, size_t in_stride, T* out, size_t out_stride) {
+  const hn::Full128<T> d;
+  const auto r0 = hn::LoadU(d, in), r1 = hn::LoadU(d, in + in_stride);
+  const auto r2 = hn::LoadU(d, in + 2 * in_stride), r3 = hn::LoadU(d, in + 3 * in_stride);
   const auto low02 = hn::InterleaveLower(d, r0, r2), low13 = hn::InterleaveLower(d, r1, r3);
   const auto high02 = hn::InterleaveUpper(d, r0, r2), high13 = hn::InterleaveUpper(d, r1, r3);
   hn::StoreU(hn::InterleaveLower(d, low02, low13), d, out);
@@ -47,23 +37,13 @@ HWY_INLINE void TransposeBlocks(D d, const T* in, size_t in_stride, T* out, size
 /// Values of four bytes.
 template <typename T>
 void Transpose(Mat<const T> in, Mat<T> out) {
-  constexpr size_t kTile = 16;   // values of a cache line, written together
-  constexpr size_t kAhead = 16;  // columns whose lines are asked for: they lie too far apart for a processor to guess
-  const hn::ScalableTag<T> whole;
-  const hn::Full128<T> four;
+  constexpr size_t kTile = 16;  // values of a cache line, written together
   const size_t whole_rows = in.rows / 4 * 4;
   const size_t whole_cols = in.cols / 4 * 4;
   for (size_t tile = 0; tile < whole_rows; tile += kTile) {
     const size_t tile_end = std::min(tile + kTile, whole_rows);
     for (size_t c = 0; c < whole_cols; c += 4) {
-      if (c + kAhead + 4 <= whole_cols) {
-        HWY_UNROLL(4) for (size_t i = 0; i < 4; ++i) __builtin_prefetch(out.Row(c + kAhead + i) + tile, 1, 3);
-      }
-      size_t r = tile;
-      for (; r + hn::MaxLanes(whole) <= tile_end; r += hn::MaxLanes(whole)) {
-        TransposeBlocks(whole, in.Row(r) + c, in.stride, out.Row(c) + r, out.stride);
-      }
-      for (; r < tile_end; r += 4) TransposeBlocks(four, in.Row(r) + c, in.stride, out.Row(c) + r, out.stride);
+      for (size_t r = tile; r < tile_end; r += 4) TransposeBlock(in.Row(r) + c, in.stride, out.Row(c) + r, out.stride);
     }
   }
   for (size_t c = 0; c < in.cols; ++c) {
