@@ -82,6 +82,12 @@ void CountAttentionHead(ConstMatF q, ConstMatF k, ConstMatF v, const unsigned ch
   (real_kernels.*kKernel)(q, k, v, is_real, scratch, out);
 }
 
+void CountProductF32(ConstMatF x, const ProductWeights& weights, MatF out) {
+  const uint64_t before = counted_macs;  // the reference kernel, which may be what it calls, counts, too
+  real_kernels.product_f32(x, weights, out);
+  counted_macs = before + uint64_t{x.rows} * weights.inputs * weights.outputs;
+}
+
 void CountPanels(Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights,
                  const uint8_t* panels, size_t first, size_t count, MatF out) {
   const size_t outputs = std::min(count * smx::kPanelOutputs, weights.outputs - first * smx::kPanelOutputs);
@@ -100,6 +106,7 @@ KernelTable WrapMakeKernelTable(bool fast) {
   table.router_bf16 = CountBf16Router;
   table.attention_head = CountAttentionHead<&KernelTable::attention_head>;
   table.attention_head_qs16 = CountAttentionHead<&KernelTable::attention_head_qs16>;
+  table.product_f32 = CountProductF32;
   if (table.product_panels != nullptr) table.product_panels = CountPanels;
   return table;
 }

@@ -97,6 +97,7 @@ TEST_CASE("simd: every instruction set takes every kernel that it has from itsel
     KernelTable table;
     kernels.overwrite(&table);
     CHECK((table.quantize_rows != reference.quantize_rows));
+    CHECK((table.product_f32 != reference.product_f32));
     CHECK((table.scale_channels != reference.scale_channels));
     CHECK((table.add_layer_norm != reference.add_layer_norm));
     CHECK((table.gelu != reference.gelu));
@@ -126,6 +127,32 @@ TEST_CASE("simd: gelu of both forms and softmax have the reference's bits") {
     CHECK(same(table.gelu, smx::Gelu_f32__reference));
     CHECK(same(table.gelu_erf, smx::GeluErf_f32__reference));
     CHECK(same(table.softmax, smx::Softmax_f32__reference));
+  });
+}
+
+TEST_CASE("simd: products in float32 have the reference's bits, in both orders, with and without bias, any rows") {
+  Numbers numbers;
+  ForAll([&](const KernelTable& table, size_t cols, Kind kind) {
+    for (const size_t rows : {1, 4, 7}) {
+      const size_t inputs = 1 + cols % 9;
+      const Matrix x = numbers.Make(rows, inputs, 3, kind), kernel = numbers.Make(inputs, cols, 2, kind);
+      const Matrix by_outputs = numbers.Make(cols, inputs, 2, kind);
+      const std::vector<float> bias = numbers.Vector(cols);
+      for (const bool outputs_first : {false, true}) {
+        const Matrix& values = outputs_first ? by_outputs : kernel;
+        smx::ProductWeights weights;
+        weights.outputs_first = outputs_first;
+        weights.inputs = inputs;
+        weights.outputs = cols;
+        weights.stride = static_cast<std::ptrdiff_t>(values.stride);
+        weights.kernel = values.values.data();
+        weights.bias = rows == 4 ? nullptr : bias.data();
+        Matrix out(rows, cols, 5), expected(rows, cols, 5);
+        table.product_f32(x.mat(), weights, out.mat());
+        smx::Product_f32__reference(x.mat(), weights, expected.mat());
+        CHECK(SameBits(out.values, expected.values));
+      }
+    }
   });
 }
 

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "kernels/product.h"
+#include "kernels/simd/attention-inl.h"
 #include "kernels/simd/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -77,6 +78,49 @@ inline void QuantizeRows(ConstMatF in, const float* input_scales, Mat<int8_t> ou
       QuantizeRow(in.cols, scaled, params[r], out.Row(r));
     }
   }
+}
+
+/// out [n] = w x for n rows of w. Steps of a sum wait for each other, and it has an order: so several sums at a time.
+inline void MultiplyRows(const ProductWeights& weights, const float* x, float* out) {
+  constexpr size_t kCount = 8;
+  size_t n = 0;
+  for (; n + kCount <= weights.outputs; n += kCount) {
+    float sums[kCount] = {};
+    for (size_t k = 0; k < weights.inputs; ++k) {
+      HWY_UNROLL(8) for (size_t i = 0; i < kCount; ++i) sums[i] += x[k] * weights.Row<float>(n + i)[k];
+    }
+    std::copy_n(sums, kCount, out + n);
+  }
+  for (; n < weights.outputs; ++n) {
+    float sum = 0.0f;
+    for (size_t k = 0; k < weights.inputs; ++k) sum += x[k] * weights.Row<float>(n)[k];
+    out[n] = sum;
+  }
+}
+
+inline void AddBias(const float* bias, MatF x) {
+  if (bias == nullptr) return;
+  for (size_t r = 0; r < x.rows; ++r) {
+    float* const row = x.Row(r);
+    ForColumns(x.cols, [=](size_t c, size_t count) {
+      Store(hn::Add(Load(row + c, count), Load(bias + c, count)), row + c, count);
+    });
+  }
+}
+
+inline void ProductF32(ConstMatF x, const ProductWeights& weights, MatF out) {
+  if (weights.stride < 0) return Product_f32__reference(x, weights, out);  // Toeplitz matrices
+  if (weights.outputs_first) {
+    for (size_t r = 0; r < x.rows; ++r) MultiplyRows(weights, x.Row(r), out.Row(r));
+    return AddBias(weights.bias, out);
+  }
+  const ConstMatF kernel = {weights.Row<float>(0), weights.inputs, weights.outputs,
+                            static_cast<size_t>(weights.stride)};
+  constexpr size_t kRows = 4;
+  size_t r = 0;
+  for (; r + kRows <= x.rows; r += kRows) SmallProduct<kRows>(x.Rows(r, kRows), kernel, 1.0f, out.Rows(r, kRows));
+  for (; r < x.rows; ++r) SmallProduct<1>(x.Rows(r, 1), kernel, 1.0f, out.Rows(r, 1));
+  AddBias(weights.bias, out);
 }
 
 inline void ScaleChannels(const float* scales, const float* bias, MatF x) {

@@ -30,9 +30,9 @@ struct PanelColumns {
   const uint8_t* panel;
   size_t groups;  // of kPanelInputs inputs
   const int32_t* sums;
-  size_t count;  // outputs that there are
-  float scales[kPanelOutputs];
-  float bias[kPanelOutputs];
+  size_t count;         // outputs that there are
+  const float* scales;  // [kPanelOutputs]
+  const float* bias;    // the same
 };
 
 /// Rows to be multiplied, and what becomes of their sums.
@@ -84,27 +84,40 @@ struct Fetched {
   size_t lines_per_group;
 };
 
-template <size_t kRows>
+HWY_INLINE VecI AddProducts(const uint8_t* weights, const int8_t* values, VecI sums) {
+  int32_t four = 0;
+  std::memcpy(&four, values, sizeof(four));
+  return hn::SumOfMulQuadAccumulate(kI, hn::LoadU(Uint8s(), weights), hn::BitCast(Int8s(), hn::Set(kI, four)), sums);
+}
+
+/// A step of a sum waits for the one before it: where there are few rows, `kChains` groups go to sums of their own.
+template <size_t kRows, size_t kChains>
 HWY_NOINLINE void MultiplyPanel(const PanelRows& rows, const PanelColumns& columns, Fetched fetched) {
+  constexpr size_t kVectorBytes = kWidth * kPanelInputs;
   constexpr size_t kSums = kRows * kPanelVectors;
-  VecI sums[kSums];
-  HWY_UNROLL(32) for (size_t i = 0; i < kSums; ++i) sums[i] = hn::Zero(kI);
-  for (size_t group = 0; group < columns.groups; ++group) {
+  VecI sums[kChains * kSums];
+  HWY_UNROLL(32) for (size_t i = 0; i < kChains * kSums; ++i) sums[i] = hn::Zero(kI);
+  size_t group = 0;
+  for (; group + kChains <= columns.groups; group += kChains) {
     const uint8_t* const weights = columns.panel + group * kGroupBytes;
     const int8_t* const values = rows.x + group * kPanelInputs;
-    for (size_t line = 0; line < fetched.lines_per_group; ++line, fetched.from += kLineBytes) {
+    for (size_t line = 0; line < kChains * fetched.lines_per_group; ++line, fetched.from += kLineBytes) {
       __builtin_prefetch(fetched.from, 0, 2);  // into the second level: a panel may be larger than the first
     }
-    hn::VFromD<Uint8s> w[kPanelVectors];
-    HWY_UNROLL(8) for (size_t i = 0; i < kPanelVectors; ++i) {
-      w[i] = hn::LoadU(Uint8s(), weights + i * kWidth * kPanelInputs);
+    HWY_UNROLL(32) for (size_t i = 0; i < kChains * kSums; ++i) {
+      const size_t chain = i / kSums, r = i % kSums / kPanelVectors, vector = i % kPanelVectors;
+      sums[i] = AddProducts(weights + chain * kGroupBytes + vector * kVectorBytes,
+                            values + chain * kPanelInputs + r * rows.stride, sums[i]);
     }
-    HWY_UNROLL(32) for (size_t i = 0; i < kSums; ++i) {
-      int32_t four = 0;
-      std::memcpy(&four, values + i / kPanelVectors * rows.stride, sizeof(four));
-      const auto x = hn::BitCast(Int8s(), hn::Set(kI, four));
-      sums[i] = hn::SumOfMulQuadAccumulate(kI, w[i % kPanelVectors], x, sums[i]);
+  }
+  if constexpr (kChains > 1) {
+    for (; group < columns.groups; ++group) {
+      HWY_UNROLL(32) for (size_t i = 0; i < kSums; ++i) {
+        sums[i] = AddProducts(columns.panel + group * kGroupBytes + i % kPanelVectors * kVectorBytes,
+                              rows.x + group * kPanelInputs + i / kPanelVectors * rows.stride, sums[i]);
+      }
     }
+    HWY_UNROLL(32) for (size_t i = kSums; i < kChains * kSums; ++i) sums[i % kSums] = hn::Add(sums[i % kSums], sums[i]);
   }
   // Through memory: with more to do behind the loop GCC keeps copies of the sums in it.
   int32_t stored[kSums * kWidth];
@@ -131,11 +144,20 @@ HWY_INLINE void MultiplyPanelByRows(PanelRows rows, size_t count, const PanelCol
       count -= n;
     }
   };
-  step(kMostRows, MultiplyPanel<kMostRows>);
-  step(8, MultiplyPanel<8>);
-  step(4, MultiplyPanel<4>);
-  step(2, MultiplyPanel<2>);
-  step(1, MultiplyPanel<1>);
+  step(kMostRows, MultiplyPanel<kMostRows, 1>);
+  step(8, MultiplyPanel<8, 1>);
+  step(4, MultiplyPanel<4, 2>);
+  step(2, MultiplyPanel<2, 4>);
+  step(1, MultiplyPanel<1, 4>);
+}
+
+/// `values` from c on as kPanelOutputs of them: where there are only `count`, or one for all, or none, in `room`.
+HWY_INLINE const float* OfColumns(const float* values, bool is_one, size_t c, size_t count, float* room) {
+  if (values != nullptr && !is_one && count == kPanelOutputs) return values + c;
+  for (size_t n = 0; n < kPanelOutputs; ++n) {
+    room[n] = values == nullptr || n >= count ? 0.0f : values[is_one ? 0 : c + n];
+  }
+  return room;
 }
 
 inline void ProductPanels(Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights,
@@ -151,12 +173,14 @@ inline void ProductPanels(Mat<const int8_t> x, const RowQuantization* params, co
       const uint8_t* const panel = panels + p * panel_bytes;
       const size_t c = p * kPanelOutputs;
       const uint8_t* const next = p + 1 < first + count ? panel + panel_bytes : nullptr;
-      PanelColumns columns = {
-          panel, panel_bytes / kGroupBytes, sums + c, std::min(kPanelOutputs, weights.outputs - c), {}, {}};
-      for (size_t n = 0; n < columns.count; ++n) {
-        columns.scales[n] = weights.Scale(c + n);
-        if (weights.bias != nullptr) columns.bias[n] = weights.bias[c + n];
-      }
+      const size_t columns_here = std::min(kPanelOutputs, weights.outputs - c);
+      float scales[kPanelOutputs], bias[kPanelOutputs];
+      const PanelColumns columns = {panel,
+                                    panel_bytes / kGroupBytes,
+                                    sums + c,
+                                    columns_here,
+                                    OfColumns(weights.scales, weights.has_one_scale, c, columns_here, scales),
+                                    OfColumns(weights.bias, false, c, columns_here, bias)};
       const PanelRows rows = {x.Row(tile), x.stride, params + tile, offsets, out.Row(tile) + c, out.stride};
       MultiplyPanelByRows(rows, num_rows, columns, next);
     }
