@@ -57,6 +57,20 @@ TEST_CASE("bench: --length, --batch and --threads are used and reported") {
   CHECK(part.at("macs").get<uint64_t>() < whole.at("macs").get<uint64_t>());  // masked: cost follows the length
 }
 
+TEST_CASE("bench: --reference and --xnnpack choose whose products run, one of them, and the report says it") {
+  const auto backend_with = [](const std::vector<std::string>& flags) {
+    std::vector<std::string> args = {"bench", ShippedModel(), "--length", "8", "--repeat", "1", "--json"};
+    args.insert(args.end(), flags.begin(), flags.end());
+    return SmxJson(args).at("backend").get<std::string>();
+  };
+  const std::string library = SMX_WITH_XNNPACK ? "xnnpack" : "reference";
+  CHECK(backend_with({"--reference"}) == "reference");
+  CHECK(backend_with({"--xnnpack"}) == library);
+  const std::string best = backend_with({});
+  CHECK((best == library || (SMX_WITH_XNNPACK && best == "vnni")));
+  CheckRefused(RunSmx({"bench", ShippedModel(), "--reference", "--xnnpack"}), 2, {"--xnnpack"});
+}
+
 TEST_CASE("bench: --mixers measures every way of every mixing, and says what the planner takes and why") {
   const json report = SmxJson({"bench", "--mixers", "--length", "64", "--repeat", "1", "--json"});
   CHECK(!report.at("isa").get<std::string>().empty());
