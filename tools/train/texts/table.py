@@ -1,4 +1,4 @@
-"""Labelled texts from a table: every fault is named by file, line, value and rule."""
+"""Texts from a table, with or without labels: every fault is named by file, line, value and rule."""
 import collections
 import csv
 import dataclasses
@@ -17,7 +17,7 @@ MOST_NAMED = 5
 
 @dataclasses.dataclass(frozen=True)
 class Columns:
-    """Which columns of a table hold what; `text_pair` is None for single texts."""
+    """Which columns of a table hold what; `text_pair` is None for single texts, `label` for texts without labels."""
     text: str = "text"
     label: str = "label"
     text_pair: str = None
@@ -25,7 +25,7 @@ class Columns:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One labelled text; `label` is a name, or a number as it was written. `pair` is None for single texts."""
+    """One text; `label` is a name, or a number as it was written, or None. `pair` is None for single texts."""
     text: str
     pair: str
     label: str
@@ -41,7 +41,8 @@ def read_table(path, columns):
     records = _csv_records(path, content) if _has_commas(path) else _tab_records(content)
     header_line, header = next(records, (1, []))
     if not any(header):
-        raise BadData(f"{path}: line {header_line}: empty; a header line is needed, such as text<TAB>label")
+        example = "<TAB>".join(name for name in (columns.text, columns.text_pair, columns.label) if name)
+        raise BadData(f"{path}: line {header_line}: empty; a header line is needed, such as {example}")
     place = {flag: _column(path, header, name, flag) for flag, name in
              (("--text", columns.text), ("--label", columns.label), ("--text-pair", columns.text_pair)) if name}
     rows = []
@@ -50,7 +51,7 @@ def read_table(path, columns):
             raise BadData(f"{path}: line {line}: {len(values)} columns, the header has {len(header)} "
                           f"(split by {'commas' if _has_commas(path) else 'one tab'})")
         row = Row(values[place["--text"]], values[place["--text-pair"]] if columns.text_pair else None,
-                  values[place["--label"]], line)
+                  values[place["--label"]] if columns.label else None, line)
         _check_row(path, row, columns)
         rows.append(row)
     if not rows:
@@ -113,7 +114,7 @@ def _check_row(path, row, columns):
     for name, value in ((columns.text, row.text), (columns.text_pair, row.pair)):
         if value is not None and not value.strip():
             raise BadData(f"{path}: line {row.line}: {name} is {value!r}; a text needs a character that is no space")
-    if not row.label or any(ord(c) < 32 or ord(c) == 127 for c in row.label):
+    if columns.label and (not row.label or any(ord(c) < 32 or ord(c) == 127 for c in row.label)):
         raise BadData(f"{path}: line {row.line}: {columns.label} is {row.label!r}; a label needs a character and no "
                       "control character")
 
