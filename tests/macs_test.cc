@@ -95,6 +95,13 @@ void CountPanels(Mat<const int8_t> x, const RowQuantization* params, const Produ
   real_kernels.product_panels(x, params, weights, panels, first, count, out);
 }
 
+void CountProductOfColumns(ConstMatF x, const ProductWeights& weights, size_t first, size_t count, uint8_t* room,
+                           MatF out) {
+  const size_t cols = std::min(count * smx::kPanelOutputs, x.cols - first * smx::kPanelOutputs);
+  counted_macs += uint64_t{cols} * weights.inputs * weights.outputs;
+  real_kernels.product_of_columns(x, weights, first, count, room, out);
+}
+
 }  // namespace
 
 // Kernels of a table are counted there; but the reference's float32 router by the product that it calls.
@@ -108,6 +115,7 @@ KernelTable WrapMakeKernelTable(bool fast) {
   table.attention_head_qs16 = CountAttentionHead<&KernelTable::attention_head_qs16>;
   table.product_f32 = CountProductF32;
   if (table.product_panels != nullptr) table.product_panels = CountPanels;
+  if (table.product_of_columns != nullptr) table.product_of_columns = CountProductOfColumns;
   return table;
 }
 

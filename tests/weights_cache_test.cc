@@ -53,6 +53,9 @@ LoadOptions WithCache(const std::string& path, size_t experts_budget_bytes = kNo
   return options;
 }
 
+/// Whose packed weights a cache may hold.
+constexpr smx::BackendChoice kBackends[] = {smx::BackendChoice::kBest, smx::BackendChoice::kXnnpack};
+
 /// What one start of a program with the tiny model of experts gave.
 struct Start {
   Answer answer;
@@ -62,10 +65,12 @@ struct Start {
 
 TokenInput TinyInput() { return {1, {2, 5, 7, 9, 3, 0, 0, 0}, {}}; }
 
-Start RunTiny(const LoadOptions& load_options, const ModelContent& content = smx::tests::TinyExperts()) {
+Start RunTiny(const LoadOptions& load_options, const ModelContent& content = smx::tests::TinyExperts(),
+              smx::BackendChoice backend = smx::BackendChoice::kBest) {
   Start start;
   const MemoryModel model(content, WeightsType::kInt8, load_options);
   Options options;
+  options.backend = backend;
   options.log = {[](void* context, const char* text) { *static_cast<std::string*>(context) += text; }, &start.words};
   Session session(*model, options);
   start.answer = session.Run(TinyInput());
@@ -193,9 +198,10 @@ TEST_CASE("weights cache: sessions of other lengths add to it, and take nothing 
   const auto run = [&](const smx::Model& model, size_t max_tokens) {
     Options options;
     options.max_tokens = max_tokens;
+    options.backend = smx::BackendChoice::kXnnpack;  // smx's own products pack no matrix for one length
     Session session(model, options);
-    CHECK(SameBits(session.Run({1, {2, 5, 3}, {}}),
-                   Session(*MemoryModel(content, WeightsType::kInt8), options).Run({1, {2, 5, 3}, {}})));
+    const MemoryModel uncached(content, WeightsType::kInt8);
+    CHECK(SameBits(session.Run({1, {2, 5, 3}, {}}), Session(*uncached, options).Run({1, {2, 5, 3}, {}})));
     CHECK(IsMapped(session.encoder().report()));
   };
   const size_t longest = content.config.max_seq_len;
@@ -208,6 +214,7 @@ TEST_CASE("weights cache: sessions of other lengths add to it, and take nothing 
     const MemoryModel model(content, WeightsType::kInt8, WithCache(path));
     Options options;
     options.max_tokens = 3;
+    options.backend = smx::BackendChoice::kXnnpack;
     Session running(*model, options);
     const Answer before = running.Run({1, {2, 5, 3}, {}});
     run(*model, longest);  // writes the file anew, while a session runs with the weights of the old one
@@ -229,45 +236,50 @@ TEST_CASE("weights cache: one that could not be written at first takes nothing f
   const MemoryModel model(content, WeightsType::kInt8, WithCache(path));
   Options options;
   options.max_tokens = 3;
+  options.backend = smx::BackendChoice::kXnnpack;
   Session running(*model, options);
   const Answer before = running.Run({1, {2, 5, 3}, {}});
   REQUIRE(mkdir(folder.Path("later").c_str(), 0700) == 0);
-  Session with_more(*model);
+  options.max_tokens = 0;
+  Session with_more(*model, options);
   const Report report = with_more.encoder().report();
   CHECK(report.mapped_bytes > 0);
   CHECK(report.mapped_bytes < report.packed_bytes);  // what the other session runs with is still on the heap
   CHECK(SameBits(running.Run({1, {2, 5, 3}, {}}), before));
   const MemoryModel next(content, WeightsType::kInt8, WithCache(path));
-  CHECK(IsMapped(Session(*next).encoder().report()));
+  CHECK(IsMapped(Session(*next, options).encoder().report()));
 }
 
-TEST_CASE("weights cache: sizes that the library would not read are refused product by product") {
-  const TemporaryFolder folder;
-  const std::string path = folder.Path("weights.cache");
-  RunTiny(WithCache(path));
-  const std::string sound = ReadFile(path);
-  PackedFileHeader header = HeaderOf(sound);
-  REQUIRE(header.num_entries > 2);
-  for (uint32_t i = 0; i < header.num_entries; ++i) {
-    CAPTURE(i);
-    // As if another product, of other sizes, had been packed under this one's name.
-    std::string bytes = sound;
-    std::vector<PackedFileEntry> entries(header.num_entries);
-    std::memcpy(entries.data(), bytes.data() + sizeof(header), entries.size() * sizeof(PackedFileEntry));
-    const auto other = std::find_if(entries.begin(), entries.end(),
-                                    [&](const PackedFileEntry& entry) { return entry.bytes != entries[i].bytes; });
-    std::swap(other->key, entries[i].key);
-    smx::Sha256 hash;
-    hash.Update({reinterpret_cast<const uint8_t*>(entries.data()), entries.size() * sizeof(PackedFileEntry)});
-    hash.Finish(header.index_sha256);
-    std::memcpy(bytes.data(), &header, sizeof(header));
-    std::memcpy(bytes.data() + sizeof(header), entries.data(), entries.size() * sizeof(PackedFileEntry));
-    folder.Write("weights.cache", bytes);
-    const Start start = RunTiny(WithCache(path));
-    CHECK(Holds(start.words, "its kernels read"));
-    CHECK(SameBits(start.answer, RunTiny({}).answer));
-    CHECK(IsMapped(start.report));
-    CHECK(RunTiny(WithCache(path)).words.empty());  // written anew without them
+TEST_CASE("weights cache: sizes that the kernels would not read are refused product by product") {
+  for (const smx::BackendChoice backend : kBackends) {
+    CAPTURE(static_cast<int>(backend));
+    const TemporaryFolder folder;
+    const std::string path = folder.Path("weights.cache");
+    RunTiny(WithCache(path), smx::tests::TinyExperts(), backend);
+    const std::string sound = ReadFile(path);
+    PackedFileHeader header = HeaderOf(sound);
+    REQUIRE(header.num_entries > 2);
+    for (uint32_t i = 0; i < header.num_entries; ++i) {
+      CAPTURE(i);
+      // As if another product, of other sizes, had been packed under this one's name.
+      std::string bytes = sound;
+      std::vector<PackedFileEntry> entries(header.num_entries);
+      std::memcpy(entries.data(), bytes.data() + sizeof(header), entries.size() * sizeof(PackedFileEntry));
+      const auto other = std::find_if(entries.begin(), entries.end(),
+                                      [&](const PackedFileEntry& entry) { return entry.bytes != entries[i].bytes; });
+      std::swap(other->key, entries[i].key);
+      smx::Sha256 hash;
+      hash.Update({reinterpret_cast<const uint8_t*>(entries.data()), entries.size() * sizeof(PackedFileEntry)});
+      hash.Finish(header.index_sha256);
+      std::memcpy(bytes.data(), &header, sizeof(header));
+      std::memcpy(bytes.data() + sizeof(header), entries.data(), entries.size() * sizeof(PackedFileEntry));
+      folder.Write("weights.cache", bytes);
+      const Start start = RunTiny(WithCache(path), smx::tests::TinyExperts(), backend);
+      CHECK(Holds(start.words, "its kernels read"));
+      CHECK(SameBits(start.answer, RunTiny({}, smx::tests::TinyExperts(), backend).answer));
+      CHECK(IsMapped(start.report));
+      CHECK(RunTiny(WithCache(path), smx::tests::TinyExperts(), backend).words.empty());  // written anew without them
+    }
   }
 }
 
@@ -293,27 +305,32 @@ TEST_CASE(
 }
 
 TEST_CASE("weights cache: weights that are damaged are found by their hash, where there is one, and never crash") {
-  const TemporaryFolder folder;
-  const std::string path = folder.Path("weights.cache");
-  RunTiny(WithCache(path));
-  const std::string sound = ReadFile(path);
-  const PackedFileHeader header = HeaderOf(sound);
-  const size_t body = sizeof(header) + header.num_entries * sizeof(PackedFileEntry);
-  std::string bytes = sound;
-  for (size_t i = body; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 2654435761u >> 13);
-  folder.Write("weights.cache", bytes);
-  LoadOptions unchecked = WithCache(path);
-  unchecked.verify_weights = smx::VerifyWeights::kNever;
-  const MemoryModel model(smx::tests::TinyExperts(), WeightsType::kInt8, unchecked);
-  std::vector<uint8_t> arena(smx::tests::ArenaBytesOf(*model));
-  smx::Result<smx::Encoder> encoder = smx::Encoder::Create(*model, {}, arena);
-  REQUIRE(encoder.ok());
-  std::vector<float> logits(model->info().num_text_classes);
-  const Status status = encoder->Run(TinyInput().token_ids, {}, {{}, {}, logits});
-  CHECK((status == Status::kOk || status == Status::kInvalidModel));  // numbers, or none
-  const Start start = RunTiny(WithCache(path));
-  CHECK(Holds(start.words, "SHA-256 of its weights"));
-  CHECK(ReadFile(path) == sound);
+  for (const smx::BackendChoice backend : kBackends) {
+    CAPTURE(static_cast<int>(backend));
+    const TemporaryFolder folder;
+    const std::string path = folder.Path("weights.cache");
+    RunTiny(WithCache(path), smx::tests::TinyExperts(), backend);
+    const std::string sound = ReadFile(path);
+    const PackedFileHeader header = HeaderOf(sound);
+    const size_t body = sizeof(header) + header.num_entries * sizeof(PackedFileEntry);
+    std::string bytes = sound;
+    for (size_t i = body; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 2654435761u >> 13);
+    folder.Write("weights.cache", bytes);
+    LoadOptions unchecked = WithCache(path);
+    unchecked.verify_weights = smx::VerifyWeights::kNever;
+    const MemoryModel model(smx::tests::TinyExperts(), WeightsType::kInt8, unchecked);
+    std::vector<uint8_t> arena(smx::tests::ArenaBytesOf(*model));
+    Options options;
+    options.backend = backend;
+    smx::Result<smx::Encoder> encoder = smx::Encoder::Create(*model, options, arena);
+    REQUIRE(encoder.ok());
+    std::vector<float> logits(model->info().num_text_classes);
+    const Status status = encoder->Run(TinyInput().token_ids, {}, {{}, {}, logits});
+    CHECK((status == Status::kOk || status == Status::kInvalidModel));  // numbers, or none
+    const Start start = RunTiny(WithCache(path), smx::tests::TinyExperts(), backend);
+    CHECK(Holds(start.words, "SHA-256 of its weights"));
+    CHECK(ReadFile(path) == sound);
+  }
 }
 
 TEST_CASE(
@@ -355,8 +372,7 @@ TEST_CASE("weights cache: a budget needs a cache, packed weights, and room for t
   const std::string path = folder.Path("weights.cache");
   std::string message;
   const smx::Log log = {[](void* context, const char* text) { *static_cast<std::string*>(context) = text; }, &message};
-  const std::vector<uint8_t> bytes = smx::tools::SerializeModel(smx::tests::TinyExperts(), WeightsType::kInt8);
-  const smx::tools::AlignedBytes file(bytes);
+  const smx::tools::AlignedBytes file(smx::tools::SerializeModel(smx::tests::TinyExperts(), WeightsType::kInt8));
   LoadOptions load_options;
   load_options.log = log;
   load_options.experts_budget_bytes = 1;

@@ -3,10 +3,15 @@
 #include "backends/product.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <iterator>
 #include <vector>
 
 #include <doctest/doctest.h>
 
+#include "kernels/activations.h"
+#include "kernels/kernel_table.h"
 #include "kernels/product_panels.h"
 #include "support/guarded_bytes.h"
 #include "support/random_model.h"
@@ -117,12 +122,12 @@ TEST_CASE("panels: any part of them gives its outputs and leaves the others, and
     CAPTURE(inputs);
     CAPTURE(outputs);
     const auto at_end = GuardedBytes::Flush::kAtEnd;
-    const GuardedBytes x(rows * inputs + smx::kPanelInputs - 1, at_end), kernel(inputs * outputs, at_end);
+    const GuardedBytes x(rows * inputs, at_end), kernel(inputs * outputs, at_end);
     const GuardedBytes params(rows * sizeof(RowQuantization), at_end), scales(outputs * sizeof(float), at_end);
     const GuardedBytes out(rows * outputs * sizeof(float), at_end);
     const GuardedBytes panels(smx::PanelsBytes(inputs, outputs), at_end);
     for (uint8_t& value : x.bytes()) value = static_cast<uint8_t>(random.Bits());
-    for (uint8_t& value : kernel.bytes()) value = static_cast<uint8_t>(random.Between(0, 127));
+    for (uint8_t& value : kernel.bytes()) value = static_cast<uint8_t>(random.Bits());
     auto* const quantization = reinterpret_cast<RowQuantization*>(params.bytes().data());
     for (size_t r = 0; r < rows; ++r) quantization[r] = {static_cast<int32_t>(random.Between(0, 255)) - 128, 0.5f};
     auto* const channel_scales = reinterpret_cast<float*>(scales.bytes().data());
@@ -153,5 +158,82 @@ TEST_CASE("panels: any part of them gives its outputs and leaves the others, and
     kernels.product_panels(input, quantization, weights, panels.bytes().data(), first, count,
                            DenseMat(values, rows, outputs));
     CHECK(std::equal(expected.begin(), expected.end(), values));
+  }
+}
+
+namespace {
+
+/// [outputs, columns]: the reference kernels on the transpose of `columns`, transposed.
+std::vector<float> TransposedProduct(smx::ConstMatF columns, const ProductWeights& weights) {
+  const size_t inputs = columns.rows, cols = columns.cols, outputs = weights.outputs;
+  std::vector<float> transposed(cols * inputs), products(cols * outputs), expected(outputs * cols);
+  std::vector<int8_t> values(cols * inputs);
+  std::vector<RowQuantization> params(cols);
+  smx::Transpose_f32__reference(columns, DenseMat(transposed.data(), cols, inputs));
+  smx::QuantizeRows_f32_qd8__reference(DenseMat<const float>(transposed.data(), cols, inputs), nullptr,
+                                       DenseMat(values.data(), cols, inputs), params.data());
+  smx::Product_qd8_f32_qc8w__reference(DenseMat<const int8_t>(values.data(), cols, inputs), params.data(), weights,
+                                       DenseMat(products.data(), cols, outputs));
+  smx::Transpose_f32__reference(DenseMat<const float>(products.data(), cols, outputs),
+                                DenseMat(expected.data(), outputs, cols));
+  return expected;
+}
+
+}  // namespace
+
+TEST_CASE("columns: any panels of them have the bits of products of rows, and no byte is read that is not there") {
+  const smx::KernelTable kernels = smx::MakeKernelTable(true);
+  if (kernels.product_of_columns == nullptr) return;
+  Random random(20261128);
+  for (int round = 0; round < 200; ++round) {
+    const size_t inputs = random.Between(1, round % 4 == 0 ? 9 : 200), outputs = random.Between(1, 150);
+    const size_t cols = random.Between(1, 150);
+    const bool is_toeplitz = random.Between(0, 2) == 0;
+    CAPTURE(inputs);
+    CAPTURE(outputs);
+    CAPTURE(cols);
+    CAPTURE(is_toeplitz);
+    const auto at_end = GuardedBytes::Flush::kAtEnd;
+    const size_t kernel_values = is_toeplitz ? inputs + outputs - 1 : inputs * outputs;
+    const GuardedBytes kernel(kernel_values, at_end), x(inputs * cols * sizeof(float), at_end);
+    const GuardedBytes scales((is_toeplitz ? 1 : outputs) * sizeof(float), at_end),
+        bias(outputs * sizeof(float), at_end);
+    const GuardedBytes out(outputs * cols * sizeof(float), at_end);
+    const GuardedBytes room(smx::NumPanels(cols) * smx::ColumnPanelBytes(inputs), at_end);
+    for (uint8_t& value : kernel.bytes()) value = static_cast<uint8_t>(random.Bits());
+    const auto floats_of = [](const GuardedBytes& bytes) { return reinterpret_cast<float*>(bytes.bytes().data()); };
+    const auto fill = [&](const GuardedBytes& bytes) {
+      for (size_t i = 0; i < bytes.bytes().size() / sizeof(float); ++i) {
+        floats_of(bytes)[i] = 1e-3f * (static_cast<float>(random.Between(0, 4000)) - 2000.0f);
+      }
+    };
+    for (const GuardedBytes* bytes : {&x, &scales, &bias}) fill(*bytes);
+    const float odd[] = {NAN, INFINITY, -INFINITY, 0.0f, -0.0f, 3e38f, 1e-40f};
+    if (round % 3 == 0) floats_of(x)[random.Between(0, inputs * cols - 1)] = odd[random.Between(0, std::size(odd) - 1)];
+    ProductWeights weights;
+    weights.type = WeightType::kQc8w;
+    weights.outputs_first = true;
+    weights.inputs = inputs;
+    weights.outputs = outputs;
+    weights.stride = is_toeplitz ? -1 : static_cast<std::ptrdiff_t>(inputs);
+    weights.kernel = kernel.bytes().data() + (is_toeplitz ? outputs - 1 : 0);
+    weights.scales = floats_of(scales);
+    weights.has_one_scale = is_toeplitz;
+    weights.bias = random.Between(0, 1) == 0 ? floats_of(bias) : nullptr;
+
+    const smx::ConstMatF columns = DenseMat<const float>(floats_of(x), inputs, cols);
+    std::vector<float> expected = TransposedProduct(columns, weights);
+    const size_t num_panels = smx::NumPanels(cols);
+    const size_t first = random.Between(0, num_panels - 1), count = random.Between(1, num_panels - first);
+    constexpr float kUntouched = -7.5f;
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const size_t panel = i % cols / smx::kPanelOutputs;
+      if (panel < first || panel >= first + count) expected[i] = kUntouched;
+    }
+    std::fill_n(floats_of(out), expected.size(), kUntouched);
+    std::fill(room.bytes().begin(), room.bytes().end(), uint8_t{0xa5});
+    kernels.product_of_columns(columns, weights, first, count, room.bytes().data(),
+                               DenseMat(floats_of(out), outputs, cols));
+    CHECK(std::memcmp(floats_of(out), expected.data(), expected.size() * sizeof(float)) == 0);
   }
 }

@@ -1,7 +1,10 @@
 #include "backends/product.h"
 
+#include <algorithm>
+#include <limits>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -55,6 +58,56 @@ TEST_CASE("product check: a product that is wrong beyond 64 inputs, or for many 
   CHECK(CheckInt8Product(WrongForManyRows, false, {}) == Status::kBackendFailure);
 }
 
+namespace {
+
+Status IsRight(const smx::Log&) { return Status::kOk; }
+Status IsWrong(const smx::Log&) { return Status::kBackendFailure; }
+Status IsNotThere(const smx::Log&) { return Status::kUnsupported; }
+Status HasNoMemory(const smx::Log&) { return Status::kOutOfMemory; }
+
+/// Kind that is chosen when these checks are XNNPACK's and ours, and words about it.
+std::pair<smx::Int8Products, std::string> Chosen(Status (*xnnpack)(const smx::Log&),
+                                                 Status (*panels)(const smx::Log&)) {
+  std::string words;
+  const smx::Log log = {[](void* context, const char* text) { *static_cast<std::string*>(context) += text; }, &words};
+  const smx::Int8Candidate candidates[] = {{smx::Int8Products::kXnnpack, "library", xnnpack},
+                                           {smx::Int8Products::kPanels, "smx", panels}};
+  smx::Int8Products chosen = smx::Int8Products::kXnnpack;
+  REQUIRE(ChooseRightProducts(candidates, log, &chosen) == Status::kOk);
+  return {chosen, words};
+}
+
+}  // namespace
+
+TEST_CASE("product check: a kind of products that is wrong, or not there, is replaced by the next best, with a word") {
+  using smx::Int8Products;
+  CHECK(Chosen(IsRight, IsRight) == std::make_pair(Int8Products::kXnnpack, std::string()));
+  CHECK(Chosen(IsNotThere, IsRight) == std::make_pair(Int8Products::kPanels, std::string()));
+  CHECK(Chosen(IsNotThere, IsNotThere) == std::make_pair(Int8Products::kReference, std::string()));
+  const auto [second, words] = Chosen(IsWrong, IsRight);
+  CHECK(second == Int8Products::kPanels);
+  CHECK(words.find("library: its int8 product is wrong on this machine") == 0);
+  const auto [none, all_words] = Chosen(IsWrong, IsWrong);
+  CHECK(none == Int8Products::kReference);
+  CHECK(all_words.find("smx: its int8 product is wrong") != std::string::npos);
+  const smx::Int8Candidate without_memory[] = {{Int8Products::kXnnpack, "library", HasNoMemory}};
+  Int8Products chosen = Int8Products::kXnnpack;
+  CHECK(ChooseRightProducts(without_memory, {}, &chosen) == Status::kOutOfMemory);
+}
+
+TEST_CASE("product check: a product of columns that forgets the last input of an odd number is refused") {
+  const smx::ProductOfColumnsFn right = smx::MakeKernelTable(true).product_of_columns;
+  if (right == nullptr) return;
+  CHECK(smx::CheckProductOfColumns(right, {}) == Status::kOk);
+  const auto wrong = [](smx::ConstMatF x, const ProductWeights& weights, size_t first, size_t count, uint8_t* room,
+                        MatF out) {
+    ProductWeights cut = weights;
+    --cut.inputs;
+    smx::MakeKernelTable(true).product_of_columns(x.Rows(0, cut.inputs), cut, first, count, room, out);
+  };
+  CHECK(smx::CheckProductOfColumns(wrong, {}) == Status::kBackendFailure);
+}
+
 #if SMX_WITH_XNNPACK
 namespace {
 
@@ -93,7 +146,7 @@ TEST_CASE("int8 product: every kind has the reference's bits on random shapes, f
     std::vector<RowQuantization> params(rows + smx::kExtraInputRows, RowQuantization{0, 1.0f});
     std::vector<float> scales(outputs), bias(outputs), out(rows * outputs), expected(out), one_row(outputs);
     for (int8_t& value : x) value = static_cast<int8_t>(static_cast<int>(random() % 256) - 128);
-    for (int8_t& value : kernel) value = static_cast<int8_t>(static_cast<int>(random() % 255) - 127);
+    for (int8_t& value : kernel) value = static_cast<int8_t>(static_cast<int>(random() % 256) - 128);
     for (RowQuantization& row : params)
       row = {static_cast<int>(random() % 256) - 128, 0.01f + 1e-4f * static_cast<float>(random() % 100)};
     smx::RepeatLastRow(params.data(), rows);
@@ -119,6 +172,8 @@ TEST_CASE("int8 product: every kind has the reference's bits on random shapes, f
     for (const Kind& kind : Kinds()) {
       CAPTURE(kind.name);
       smx::RepeatLastRow(params.data(), rows);
+      std::fill(out.begin(), out.end(), std::numeric_limits<float>::quiet_NaN());
+      std::fill(one_row.begin(), one_row.end(), std::numeric_limits<float>::quiet_NaN());
       REQUIRE(kind.run(weights, input, params.data(), DenseMat(out.data(), rows, outputs), {}) == Status::kOk);
       CHECK(out == expected);
       const std::vector<RowQuantization> all_params = params;

@@ -18,7 +18,7 @@ namespace {
 /// Where no product packs weights: with the reference kernels, or in float32.
 Status CheckUnpacked(const WeightsFile& weights, const Log& log) {
   if (weights.experts_budget_bytes != 0) {
-    return Fail(log, Status::kUnsupported, "experts_budget_bytes %zu: only packed weights, XNNPACK's, are released",
+    return Fail(log, Status::kUnsupported, "experts_budget_bytes %zu: only packed weights, int8, are released",
                 weights.experts_budget_bytes);
   }
   if (weights.cache_path == nullptr) return Status::kOk;
@@ -43,16 +43,16 @@ const char* Backend::name() const {
 #if SMX_WITH_XNNPACK
 namespace {
 
-/// Both orders of the kernel. kBackendFailure, and a word in the log, when `product` is wrong.
-Status CheckBothOrders(CheckedProductFn product, const char* whose, const Log& log) {
-  for (const bool outputs_first : {false, true}) {
-    const Status checked = CheckInt8Product(product, outputs_first, log);
-    if (checked == Status::kBackendFailure) {
-      LogF(log, "%s: its int8 product is wrong on this machine (%s); slower kernels compute instead", whose, IsaName());
-    }
-    SMX_TRY(checked);
-  }
+Status CheckXnnpackProducts(const Log& log) {
+  for (const bool outputs_first : {false, true}) SMX_TRY(CheckInt8Product(RunXnnpackProductOnce, outputs_first, log));
   return Status::kOk;
+}
+
+Status CheckPanelProducts(const Log& log) {
+  const KernelTable kernels = MakeKernelTable(/*fast=*/true);
+  if (kernels.product_panels == nullptr) return Status::kUnsupported;
+  for (const bool outputs_first : {false, true}) SMX_TRY(CheckInt8Product(RunPanelProductOnce, outputs_first, log));
+  return CheckProductOfColumns(kernels.product_of_columns, log);
 }
 
 Status CreateStore(const Log& log, SharedSlot* shared) {
@@ -105,16 +105,12 @@ Status Backend::ChooseInt8Products(const Options& options) {
     LogF(log, "xnnpack: cannot be used in this process; the slow reference kernels compute instead");
     return Status::kOk;
   }
+  constexpr Int8Candidate kXnnpack = {Int8Products::kXnnpack, "xnnpack", CheckXnnpackProducts};
+  constexpr Int8Candidate kPanels = {Int8Products::kPanels, "smx", CheckPanelProducts};
   // XNNPACK's products are faster than ours where it has AMX.
-  const bool has_panels = kernels.product_panels != nullptr && !HasAmxInt8();
-  if (has_panels && options.backend != BackendChoice::kXnnpack) {
-    const Status checked = CheckBothOrders(RunPanelProductOnce, "smx", log);
-    if (checked == Status::kOk) int8_products = Int8Products::kPanels;
-    if (checked != Status::kBackendFailure) return checked;
-  }
-  const Status checked = CheckBothOrders(RunXnnpackProductOnce, "xnnpack", log);
-  if (checked == Status::kOk) int8_products = Int8Products::kXnnpack;
-  return checked == Status::kBackendFailure ? Status::kOk : checked;
+  const bool prefers_xnnpack = HasAmxInt8() || options.backend == BackendChoice::kXnnpack;
+  const Int8Candidate candidates[] = {prefers_xnnpack ? kXnnpack : kPanels, prefers_xnnpack ? kPanels : kXnnpack};
+  return ChooseRightProducts(candidates, log, &int8_products);
 }
 
 Status Backend::FinishCreation() {

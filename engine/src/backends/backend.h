@@ -80,6 +80,9 @@ struct Backend {
   size_t NumParts(size_t size, size_t values) const;
 };
 
+/// What a value costs that is read, changed and written, in multiply-adds of the fastest products: for Split.
+inline constexpr size_t kMacsPerValue = 128;
+
 /// Entries behind int8 rows and their quantization that a library may read; the same in every build, so that an arena
 /// is.
 inline constexpr size_t kExtraInputBytes = 128;

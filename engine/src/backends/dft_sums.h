@@ -13,7 +13,7 @@ struct DftScratch {
 };
 
 /// The cosine or the sine sums of kernels/fourier.h over folded rows of length n, as a product with a matrix that is in
-/// no file. XNNPACK packs it for one length, once per model; for every other length of a text it is made anew in each
+/// no file. It is packed for one length, once per model; for every other length of a text it is made anew in each
 /// run, which takes a part of a hundredth of the product by the reference kernel.
 class DftSums {
  public:

@@ -21,8 +21,6 @@ Status PanelProduct::Create(const ProductWeights& weights, PackedStore* store, c
 }
 
 void PanelProduct::Run(Mat<const int8_t> x, const RowQuantization* params, MatF out, const Backend& backend) const {
-  // What a multiply-add costs of what a value costs that is read, changed and written.
-  constexpr size_t kMacsPerValue = 128;
   const size_t values = x.rows * PanelBytes(weights_.inputs) / kMacsPerValue;
   backend.Split(NumPanels(weights_.outputs), values, [&](size_t, size_t first, size_t count) {
     backend.kernels.product_panels(x, params, weights_, packed_->data, first, count, out);

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "backends/packed/packed_store.h"
 #include "base/checked_math.h"
 #include "base/fixed_array.h"
 #include "base/mapped_file.h"
+#include "kernels/product_panels.h"
 
 #if SMX_WITH_XNNPACK
 #include "backends/panel_product.h"
@@ -76,19 +78,10 @@ struct Product::Accelerated {
   virtual Status Multiply(const ProductInput& in, MatF out, const Backend& backend) = 0;
   virtual bool has_to_finish_rows() const = 0;
   virtual void FinishRows(const Backend& backend, MatF rows) const = 0;
-  virtual Span<const uint8_t> Packed() const = 0;
-  /// Nothing of what is on the heap: there a page that is given back is lost.
-  virtual Span<const uint8_t> Mapped() const = 0;
+  virtual const PackedBlock& packed() const = 0;
 };
 
 #if SMX_WITH_XNNPACK
-
-namespace {
-
-Span<const uint8_t> BytesOf(const PackedBlock& block) { return {block.data, block.bytes}; }
-Span<const uint8_t> MappedBytesOf(const PackedBlock& block) { return {block.data, block.is_mapped ? block.bytes : 0}; }
-
-}  // namespace
 
 struct Product::ByXnnpack final : Accelerated {
   XnnpackFullyConnected fully_connected;
@@ -106,8 +99,7 @@ struct Product::ByXnnpack final : Accelerated {
   void FinishRows(const Backend& backend, MatF rows) const override {
     backend.kernels.scale_channels(fully_connected.scales(), fully_connected.bias(), rows);
   }
-  Span<const uint8_t> Packed() const override { return BytesOf(*fully_connected.packed()); }
-  Span<const uint8_t> Mapped() const override { return MappedBytesOf(*fully_connected.packed()); }
+  const PackedBlock& packed() const override { return *fully_connected.packed(); }
 };
 
 struct Product::ByPanels final : Accelerated {
@@ -122,8 +114,7 @@ struct Product::ByPanels final : Accelerated {
   }
   bool has_to_finish_rows() const override { return false; }
   void FinishRows(const Backend&, MatF) const override {}
-  Span<const uint8_t> Packed() const override { return BytesOf(product.packed()); }
-  Span<const uint8_t> Mapped() const override { return MappedBytesOf(product.packed()); }
+  const PackedBlock& packed() const override { return product.packed(); }
 };
 
 Status RunXnnpackProductOnce(const ProductWeights& weights, Mat<const int8_t> x, const RowQuantization* params,
@@ -190,6 +181,25 @@ void Product::FinishRows(const Backend& backend, MatF rows) const {
   if (accelerated_ != nullptr) accelerated_->FinishRows(backend, rows);
 }
 
+bool HasProductOfColumns(const ProductWeights& weights, const Backend& backend) {
+  return backend.int8_products == Int8Products::kPanels && weights.type == WeightType::kQc8w && weights.outputs_first &&
+         weights.input_scales == nullptr;
+}
+
+Checked ProductOfColumnsBytes(size_t inputs, size_t cols) {
+  const Checked rounded_inputs = Checked(inputs) + Checked(kPanelInputs);
+  const Checked column_bytes = rounded_inputs + Checked(ColumnPanelBytes(0) / kPanelOutputs);
+  return (Checked(cols) + Checked(kPanelOutputs)) * column_bytes;
+}
+
+void RunProductOfColumns(const ProductWeights& weights, ConstMatF x, uint8_t* room, MatF out, Backend* backend) {
+  const size_t values = weights.outputs * PanelBytes(weights.inputs) / kMacsPerValue;
+  backend->Split(NumPanels(x.cols), values, [&](size_t, size_t first, size_t count) {
+    backend->kernels.product_of_columns(x, weights, first, count, room, out);
+  });
+  backend->macs += uint64_t{x.cols} * weights.inputs * weights.outputs;
+}
+
 Status Product::Run(const ProductInput& in, MatF out, Backend* backend) {
   SMX_TRY(Multiply(in, out, backend));
   if (accelerated_ == nullptr || !accelerated_->has_to_finish_rows()) return Status::kOk;
@@ -198,15 +208,21 @@ Status Product::Run(const ProductInput& in, MatF out, Backend* backend) {
   return Status::kOk;
 }
 
-size_t Product::PackedBytes() const { return accelerated_ == nullptr ? 0 : accelerated_->Packed().size(); }
+size_t Product::PackedBytes() const { return accelerated_ == nullptr ? 0 : accelerated_->packed().bytes; }
+
+/// Of weights on the heap nothing: there a page that is given back is lost.
+Span<const uint8_t> Product::MappedBytes() const {
+  if (accelerated_ == nullptr || !accelerated_->packed().is_mapped) return {};
+  return {accelerated_->packed().data, accelerated_->packed().bytes};
+}
 
 void Product::ReleaseWeights() const {
-  const Span<const uint8_t> mapped = accelerated_->Mapped();
+  const Span<const uint8_t> mapped = MappedBytes();
   if (!mapped.empty()) ReleasePages(mapped.data(), mapped.size());
 }
 
 void Product::PrefetchWeights() const {
-  const Span<const uint8_t> mapped = accelerated_->Mapped();
+  const Span<const uint8_t> mapped = MappedBytes();
   if (!mapped.empty()) PrefetchPages(mapped.data(), mapped.size());
 }
 

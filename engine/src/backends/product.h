@@ -103,12 +103,25 @@ class Product {
   struct ByXnnpack;
   struct ByPanels;
 
+  Span<const uint8_t> MappedBytes() const;
+
   ProductWeights weights_;
   std::unique_ptr<Accelerated> accelerated_;  // null: the reference kernel
 };
 
 /// The same by the reference kernel at once, for weights that are made in the run that uses them.
 void RunReferenceProduct(const ProductWeights& weights, const ProductInput& in, MatF out, Backend* backend);
+
+/// Whether RunProductOfColumns can: int8 weights with outputs first, and byte products.
+bool HasProductOfColumns(const ProductWeights& weights, const Backend& backend);
+
+/// For x [inputs, cols]. The same on every machine, so that an arena is.
+Checked ProductOfColumnsBytes(size_t inputs, size_t cols);
+
+/// out [outputs, cols] = the transpose of what Load and Run would give of the transpose of x [inputs, cols], with its
+/// bits. Nothing is packed or transposed, and any leading block of a matrix will do. Counts its multiply-adds.
+/// room: ProductOfColumnsBytes.
+void RunProductOfColumns(const ProductWeights& weights, ConstMatF x, uint8_t* room, MatF out, Backend* backend);
 
 /// How an int8 product is put to the test below; `params` as RepeatLastRow leaves them.
 using CheckedProductFn = Status (*)(const ProductWeights& weights, Mat<const int8_t> x, const RowQuantization* params,
@@ -119,6 +132,23 @@ using CheckedProductFn = Status (*)(const ProductWeights& weights, Mat<const int
 ///
 /// @retval kBackendFailure  a value is off; the log says which.
 Status CheckInt8Product(CheckedProductFn product, bool outputs_first, const Log& log);
+
+/// The same for KernelTable::product_of_columns.
+///
+/// @retval kBackendFailure
+Status CheckProductOfColumns(ProductOfColumnsFn product, const Log& log);
+
+/// A kind of int8 products; `check` gives kBackendFailure when one is wrong, kUnsupported when there are none.
+struct Int8Candidate {
+  Int8Products kind;
+  const char* library;
+  Status (*check)(const Log& log);
+};
+
+/// The first kind that is there and right, or kReference; a word in the log for each that is wrong.
+///
+/// @retval kOutOfMemory
+Status ChooseRightProducts(Span<const Int8Candidate> candidates, const Log& log, Int8Products* chosen);
 
 /// XNNPACK's and our own, for CheckInt8Product. kUnsupported where they are not built in.
 Status RunXnnpackProductOnce(const ProductWeights& weights, Mat<const int8_t> x, const RowQuantization* params,

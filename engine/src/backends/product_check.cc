@@ -1,8 +1,12 @@
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "backends/product.h"
+#include "base/cpu_features.h"
 #include "base/fixed_array.h"
 #include "base/log.h"
+#include "kernels/activations.h"
 
 namespace smx {
 namespace {
@@ -10,7 +14,7 @@ namespace {
 // Odd numbers, so that every kernel has remainders to get right; more inputs than 64, where the known bug begins.
 constexpr size_t kInputs = 131;
 constexpr size_t kOutputs = 37;
-constexpr size_t kMaxRows = 9;
+constexpr size_t kMaxRows = 23;
 
 /// Numbers that look random and are the same everywhere.
 class Sequence {
@@ -65,11 +69,12 @@ Status CheckInt8Product(CheckedProductFn product, bool outputs_first, const Log&
   Case c;
   SMX_TRY(c.Fill(outputs_first));
   // Most rows first: RepeatLastRow overwrites entries that fewer rows do not read.
-  for (const size_t rows : {kMaxRows, size_t{1}}) {
+  for (const size_t rows : {kMaxRows, size_t{7}, size_t{1}}) {
     const Mat<const int8_t> x = DenseMat<const int8_t>(c.x.data(), rows, kInputs);
     const MatF out = DenseMat(c.out.data(), rows, kOutputs);
     const MatF expected = DenseMat(c.expected.data(), rows, kOutputs);
     RepeatLastRow(c.params.data(), rows);
+    std::fill(c.out.begin(), c.out.end(), std::numeric_limits<float>::quiet_NaN());
     SMX_TRY(product(c.weights, x, c.params.data(), out, log));
     Product_qd8_f32_qc8w__reference(x, c.params.data(), c.weights, expected);
     for (size_t i = 0; i < rows * kOutputs; ++i) {
@@ -81,6 +86,55 @@ Status CheckInt8Product(CheckedProductFn product, bool outputs_first, const Log&
                   kInputs, kOutputs, outputs_first ? " transposed" : "", i, static_cast<double>(out.data[i]),
                   static_cast<double>(expected.data[i]));
     }
+  }
+  return Status::kOk;
+}
+
+/// Against what it says to be: the reference kernels on the transposes.
+Status CheckProductOfColumns(ProductOfColumnsFn product, const Log& log) {
+  Case c;
+  SMX_TRY(c.Fill(/*outputs_first=*/true));
+  constexpr size_t kCols = kMaxRows;
+  FixedArray<float> x, transposed, out, expected, room;
+  SMX_TRY(x.Allocate(kInputs * kCols));
+  SMX_TRY(transposed.Allocate(kInputs * kCols));
+  SMX_TRY(out.Allocate(kOutputs * kCols));
+  SMX_TRY(expected.Allocate(kCols * kOutputs));
+  SMX_TRY(room.Allocate(NumPanels(kCols) * ColumnPanelBytes(kInputs) / sizeof(float)));
+  Sequence sequence;
+  for (float& value : x) value = static_cast<float>(sequence.NextInt8()) * 0.01f;
+  Transpose_f32__reference(DenseMat<const float>(x.data(), kInputs, kCols),
+                           DenseMat(transposed.data(), kCols, kInputs));
+  const Mat<int8_t> rows = DenseMat(c.x.data(), kCols, kInputs);
+  QuantizeRows_f32_qd8__reference(DenseMat<const float>(transposed.data(), kCols, kInputs), nullptr, rows,
+                                  c.params.data());
+  Product_qd8_f32_qc8w__reference(rows, c.params.data(), c.weights, DenseMat(expected.data(), kCols, kOutputs));
+  product(DenseMat<const float>(x.data(), kInputs, kCols), c.weights, 0, NumPanels(kCols),
+          reinterpret_cast<uint8_t*>(room.data()), DenseMat(out.data(), kOutputs, kCols));
+  for (size_t n = 0; n < kOutputs; ++n) {
+    for (size_t col = 0; col < kCols; ++col) {
+      const float value = out[n * kCols + col], right = expected[col * kOutputs + n];
+      if (value == right) continue;
+      return Fail(log, Status::kBackendFailure,
+                  "int8 product of columns [%zu,%zu] x [%zu,%zu]: value %zu,%zu is %.9g, the reference has %.9g",
+                  kOutputs, kInputs, kInputs, kCols, n, col, static_cast<double>(value), static_cast<double>(right));
+    }
+  }
+  return Status::kOk;
+}
+
+Status ChooseRightProducts(Span<const Int8Candidate> candidates, const Log& log, Int8Products* chosen) {
+  *chosen = Int8Products::kReference;
+  for (const Int8Candidate& candidate : candidates) {
+    const Status checked = candidate.check(log);
+    if (checked == Status::kOk) {
+      *chosen = candidate.kind;
+      return Status::kOk;
+    }
+    if (checked == Status::kUnsupported) continue;
+    if (checked != Status::kBackendFailure) return checked;
+    LogF(log, "%s: its int8 product is wrong on this machine (%s); the next best compute instead", candidate.library,
+         IsaName());
   }
   return Status::kOk;
 }

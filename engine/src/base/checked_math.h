@@ -21,6 +21,10 @@ class Checked {
     return Checked(product, ok_ && other.ok_ && !overflow);
   }
 
+  constexpr Checked AtLeast(Checked other) const {
+    return Checked(value_ < other.value_ ? other.value_ : value_, ok_ && other.ok_);
+  }
+
   /// The first multiple of `alignment`, a power of two, that is not below this.
   constexpr Checked AlignedUp(uint64_t alignment) const {
     const Checked sum = *this + Checked(alignment - 1);

@@ -15,7 +15,9 @@ struct KernelTable {
   QuantizeRowsFn quantize_rows = QuantizeRows_f32_qd8__reference;
   ProductF32Fn product_f32 = Product_f32__reference;
   ProductQd8Fn product_qd8_f32_qc8w = Product_qd8_f32_qc8w__reference;
-  ProductPanelsFn product_panels = nullptr;  // only where the processor has products of bytes
+  // Only where the processor has products of bytes.
+  ProductPanelsFn product_panels = nullptr;
+  ProductOfColumnsFn product_of_columns = nullptr;
   ScaleChannelsFn scale_channels = ScaleChannels_f32__reference;
   AddLayerNormFn add_layer_norm = AddLayerNorm_f32__reference;
   GeluFn gelu = Gelu_f32__reference;

@@ -32,10 +32,21 @@ inline size_t PanelsBytes(size_t inputs, size_t outputs) {
 void PackPanels(const ProductWeights& weights, uint8_t* panels);
 
 /// ProductQd8Fn for the outputs of `count` panels from `first` on, and with its bits, from weights as PackPanels leaves
-/// them; of `weights` only sizes, scales and bias are read. Up to kPanelInputs - 1 bytes behind the last row of x are
-/// read, of any value. Any bytes as panels are safe.
+/// them; of `weights` only sizes, scales and bias are read. Any bytes as panels are safe.
 using ProductPanelsFn = void (*)(Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights,
                                  const uint8_t* panels, size_t first, size_t count, MatF out);
+
+/// Of activations that are the panels themselves: with what undoes their quantization.
+inline size_t ColumnPanelBytes(size_t inputs) {
+  return PanelBytes(inputs) + kPanelOutputs * (sizeof(float) + sizeof(int32_t));
+}
+
+/// out [weights.outputs, cols] = the transpose of what quantizing and multiplying the transpose of x [weights.inputs,
+/// cols] gives, with its bits; nothing is transposed. For the columns of `count` panels from `first` on. `weights` are
+/// kQc8w with outputs first and without input scales, read where they lie. room: ColumnPanelBytes for each panel of x,
+/// aligned for float.
+using ProductOfColumnsFn = void (*)(ConstMatF x, const ProductWeights& weights, size_t first, size_t count,
+                                    uint8_t* room, MatF out);
 
 }  // namespace smx
 

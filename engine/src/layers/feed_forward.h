@@ -30,6 +30,7 @@ class FeedForward {
   uint64_t Macs(size_t rows) const { return 2 * uint64_t{rows} * d_model_ * d_ff_; }
 
   /// See Product.
+  bool is_packed() const { return intermediate_.PackedBytes() != 0 && output_.PackedBytes() != 0; }
   size_t PackedBytes() const { return intermediate_.PackedBytes() + output_.PackedBytes(); }
   void ReleaseWeights() const;
   void PrefetchWeights() const;

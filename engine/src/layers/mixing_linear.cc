@@ -90,7 +90,7 @@ void MixingLinear::PlanProducts(const PrepareContext& context) {
   hidden_ = plan->Acquire("mixing_hidden", bytes);
   plan->NextStep();
   x_room_.Release(plan);
-  transposed_ = plan->Acquire("mixing_transposed", bytes);
+  transposed_ = plan->Acquire("mixing_transposed", bytes.AtLeast(ProductOfColumnsBytes(longest, d)));
   plan->NextStep();
   plan->Release(hidden_);
   transposed_room_.Acquire(weights_->input_kernel.type, d, longest, plan);
@@ -105,13 +105,19 @@ void MixingLinear::PlanProducts(const PrepareContext& context) {
 Status MixingLinear::Create(const PrepareContext& context, Backend* backend) {
   if (by_fft_) return Status::kOk;
   SMX_TRY(hidden_kernel_.Create(weights_->hidden_kernel, context.max_tokens, backend));
+  by_columns_ = HasProductOfColumns(weights_->input_kernel, *backend);
+  if (by_columns_) return Status::kOk;
   for (SizedInputKernel& sized : input_kernels_) {
-    ProductWeights leading_block = weights_->input_kernel;
-    leading_block.inputs = sized.inputs;
-    leading_block.outputs = sized.outputs;
-    SMX_TRY(sized.product.Create(leading_block, context.config.d_model, backend));
+    SMX_TRY(sized.product.Create(LeadingBlock(sized.inputs, sized.outputs), context.config.d_model, backend));
   }
   return Status::kOk;
+}
+
+ProductWeights MixingLinear::LeadingBlock(size_t inputs, size_t outputs) const {
+  ProductWeights block = weights_->input_kernel;
+  block.inputs = inputs;
+  block.outputs = outputs;
+  return block;
 }
 
 MixingLinear::SizedInputKernel& MixingLinear::KernelFor(size_t num_tokens, size_t num_outputs) {
@@ -125,12 +131,16 @@ Status MixingLinear::RunText(const RunContext& run, ConstMatF x, MatF out) {
     const ToeplitzKernels toeplitz = {weights_->input_kernel, weights_->hidden_kernel, kind_ == MixingKind::kCirculant};
     if (by_fft_) return RunToeplitzMixing(x, toeplitz, run.arena.Get<uint8_t>(fft_), out);
   }
-  SizedInputKernel& input_kernel = KernelFor(x.rows, out.rows);
   const MatF hidden = DenseMat(run.arena.Get<float>(hidden_), x.rows, x.cols);
+  SMX_TRY(hidden_kernel_.Run(x_room_.Load(*run.backend, run.arena, x), hidden, run.backend));
+  if (by_columns_) {
+    RunProductOfColumns(LeadingBlock(x.rows, out.rows), hidden, run.arena.Get<uint8_t>(transposed_), out, run.backend);
+    return Status::kOk;
+  }
+  SizedInputKernel& input_kernel = KernelFor(x.rows, out.rows);
   const MatF transposed = DenseMat(run.arena.Get<float>(transposed_), x.cols, input_kernel.inputs);
   const MatF mixed = DenseMat(run.arena.Get<float>(mixed_), x.cols, input_kernel.outputs);
 
-  SMX_TRY(hidden_kernel_.Run(x_room_.Load(*run.backend, run.arena, x), hidden, run.backend));
   Transpose(*run.backend, hidden, transposed);
   const ProductInput input = transposed_room_.Load(*run.backend, run.arena, transposed);
   SMX_TRY(input_kernel.product.Run(input, mixed, run.backend));
@@ -140,7 +150,7 @@ Status MixingLinear::RunText(const RunContext& run, ConstMatF x, MatF out) {
 
 uint64_t MixingLinear::MacsOf(size_t num_tokens, size_t d_model) {
   if (by_fft_) return 0;
-  const uint64_t length = KernelFor(num_tokens, num_tokens).inputs;
+  const uint64_t length = by_columns_ ? num_tokens : KernelFor(num_tokens, num_tokens).inputs;
   return num_tokens * d_model * d_model + d_model * length * length;
 }
 

@@ -13,7 +13,7 @@ namespace smx {
 /// With masked padding only the leading n x n block of S is meant for n tokens. A packed S cannot be cut, so it is
 /// packed for a few lengths, powers of two, and a text takes the next longer one with zeros behind its own columns;
 /// zeros are exact in int8 too, so the answer does not depend on the length that was taken. Where nobody reads all rows
-/// of the output, S is packed with fewer rows, too.
+/// of the output, S is packed with fewer rows, too. With byte products S is not packed, and nothing is transposed.
 ///
 /// Circulant and Toeplitz mixing are the same with matrices of fewer numbers, and may go by FFT, see MixingWay. Source:
 /// LinearTransform, CirculantTransform and ToeplitzTransform in sparse_mixers/layers.py.
@@ -36,6 +36,7 @@ class MixingLinear {
   Status Choose(const PrepareContext& context, StageChoice* choice);
   void PlanProducts(const PrepareContext& context);
   Status ListSizes(size_t longest, bool masked, bool all_rows_are_read);
+  ProductWeights LeadingBlock(size_t inputs, size_t outputs) const;
   SizedInputKernel& KernelFor(size_t num_tokens, size_t num_outputs);
   Status RunText(const RunContext& run, ConstMatF x, MatF out);
   uint64_t MacsOf(size_t num_tokens, size_t d_model);
@@ -43,6 +44,7 @@ class MixingLinear {
   const LinearMixingWeights* weights_ = nullptr;
   MixingKind kind_ = MixingKind::kLinear;
   bool by_fft_ = false;
+  bool by_columns_ = false;  // S as it lies in the file, see RunProductOfColumns
   Product hidden_kernel_;
   FixedArray<SizedInputKernel> input_kernels_;  // fewest inputs first, of those fewest outputs
   ProductInputRoom x_room_, transposed_room_;

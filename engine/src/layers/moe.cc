@@ -74,6 +74,11 @@ Status Moe::KeepWithinBudget(Backend* backend) {
   num_kept_ = experts_.size();
   const size_t budget = backend->experts_budget_bytes;
   if (budget == 0) return Status::kOk;
+  if (!experts_[0].is_packed()) {
+    return Fail(backend->log, Status::kUnsupported,
+                "experts_budget_bytes %zu: experts with kernels of type F32 are not released; quantize all of them",
+                budget);
+  }
   const size_t expert_bytes = experts_[0].PackedBytes();  // all have the same shape
   if (budget / 2 < expert_bytes) {
     return Fail(backend->log, Status::kInvalidArgument,

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/log.h"
 #include "model/binder.h"
 #include "model/check.h"
@@ -112,12 +114,19 @@ void BindMaskedTokens(const ModelConfig& c, const WordEmbeddingWeights& word, Bi
   w->output.bias = bind->Vector("output/output_bias", c.vocab_size);
 }
 
-/// Of the first dense product that every text goes through.
-WeightType ProductType(const ModelConfig& c, const ModelWeights& weights) {
-  if (c.has_hidden_mapping) return weights.embedding.hidden_mapping_in.type;
-  const BlockWeights& block = weights.blocks[0];
-  const bool has_experts = c.layers[0].feed_forward == FeedForwardKind::kExperts;
-  return (has_experts ? block.moe.experts[0] : block.feed_forward).intermediate.type;
+/// int8 as soon as one product is: it must not be left to the reference kernels. CheckTypes knows the first of those
+/// that are alike.
+WeightType ProductType(const ModelWeights& weights) {
+  const auto is_int8 = [](const ProductWeights& product) { return product.type != WeightType::kF32; };
+  const auto has_int8 = [&](const FeedForwardWeights& w) { return is_int8(w.intermediate) || is_int8(w.output); };
+  const auto block_has_int8 = [&](const BlockWeights& w) {
+    return is_int8(w.linear.hidden_kernel) || is_int8(w.linear.input_kernel) || is_int8(w.attention.query) ||
+           is_int8(w.attention.out) || has_int8(w.feed_forward) ||
+           (w.moe.experts.size() != 0 && has_int8(w.moe.experts[0]));
+  };
+  const bool any = is_int8(weights.embedding.hidden_mapping_in) ||
+                   std::any_of(weights.blocks.begin(), weights.blocks.end(), block_has_int8);
+  return any ? WeightType::kQc8w : WeightType::kF32;
 }
 
 /// Names rise strictly: so each is there once, and the binary search above is right. They are short, because to compare
@@ -155,7 +164,7 @@ Status BindWeights(const VerifiedFile& file, const ModelConfig& config, const Lo
   }
   SMX_TRY(bind.status());
   SMX_TRY(CheckTypes(config, *weights, log));
-  weights->product_type = ProductType(config, *weights);
+  weights->product_type = ProductType(*weights);
   for (BlockWeights& block : weights->blocks) block.fourier.type = weights->product_type;
   const uint32_t num_tensors = file.model->tensors()->size();
   if (bind.num_bound() != num_tensors) {

@@ -91,7 +91,7 @@ struct ModelWeights {
   FixedArray<BlockWeights> blocks;
   HeadWeights head;
   TokenHeadWeights token_head;
-  WeightType product_type = WeightType::kF32;  // of the dense products
+  WeightType product_type = WeightType::kF32;  // kQc8w when a dense product is
 };
 
 }  // namespace smx

@@ -10,6 +10,7 @@
 
 #include "backends/backend.h"
 #include "backends/product.h"
+#include "base/cpu_features.h"
 #include "engine.h"
 #include "kernels/kernel_table.h"
 #include "memory_peak.h"
@@ -233,6 +234,24 @@ void ProductQd8(State& state, ProductQd8Fn kernel, const ModelShape& model) {
           [&] { kernel(in.qd8, in.params, data.weights, data.out.mat(data.outputs)); });
 }
 
+/// Mixing along a text with byte products: quantizing the columns is part of it.
+void ProductOfColumns(State& state, ProductOfColumnsFn kernel, const ModelShape& model) {
+  const size_t length = model.num_tokens, cols = model.d_model;
+  const Floats x(length * cols), out(length * cols), scales(length);
+  const Values<int8_t> kernel_values(length * length, 127);
+  const tools::AlignedBytes room(NumPanels(cols) * ColumnPanelBytes(length));
+  ProductWeights weights;
+  weights.type = WeightType::kQc8w;
+  weights.outputs_first = true;
+  weights.inputs = weights.outputs = length;
+  weights.stride = static_cast<ptrdiff_t>(length);
+  weights.kernel = kernel_values.data();
+  weights.scales = scales.data();
+  const Traffic traffic = {x.bytes() + kernel_values.bytes() + scales.bytes(), out.bytes(), 0};
+  Measure(state, Shape(length, length) + "x" + std::to_string(cols), traffic, length * length * cols,
+          [&] { kernel(x.mat(cols), weights, 0, NumPanels(cols), room.data(), out.mat(cols)); });
+}
+
 /// The same as the engine runs it, with all that belongs to it.
 void EngineProduct(State& state, BackendChoice choice, const ModelShape& model) {
   const QuantizedProductData data(model);
@@ -307,7 +326,10 @@ void RegisterAll() {
   for (const ModelShape& model : kModels) {
     Register("product_qd8_f32_qc8w__xnnpack", model,
              [&model](State& state) { EngineProduct(state, BackendChoice::kXnnpack, model); });
-    if (MakeKernelTable(/*fast=*/true).product_panels == nullptr) continue;
+    const KernelTable kernels = MakeKernelTable(/*fast=*/true);
+    if (kernels.product_panels == nullptr || HasAmxInt8()) continue;  // with AMX the engine takes XNNPACK's
+    Register("product_of_columns__vnni", model,
+             [kernels, &model](State& state) { ProductOfColumns(state, kernels.product_of_columns, model); });
     Register("product_qd8_f32_qc8w__vnni", model,
              [&model](State& state) { EngineProduct(state, BackendChoice::kBest, model); });
   }

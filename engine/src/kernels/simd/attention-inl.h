@@ -121,7 +121,7 @@ inline void Pack(ConstMatF in, FloatPanels out) {
 
 /// out [kRows, b.cols] = a [kRows, b.depth] b * scale, summed over b's rows in order.
 template <size_t kRows>
-HWY_INLINE void MultiplyPanels(ConstMatF a, FloatPanels b, float scale, MatF out) {
+HWY_INLINE void MultiplyFloatPanels(ConstMatF a, FloatPanels b, float scale, MatF out) {
   for (size_t i = 0; i < b.count(); ++i) {
     const size_t cols = b.ColsOf(i);
     SmallProduct<kRows>(a, {b.Panel(i), b.depth, cols, kAttentionPanel}, scale,
@@ -157,13 +157,13 @@ struct Attended {
 template <size_t kRows>
 HWY_INLINE void AttendRows(ConstMatF q, size_t first, const Attended& to, MatF scores, MatF out) {
   const float scale = 1.0f / std::sqrt(static_cast<float>(q.cols));
-  MultiplyPanels<kRows>(q.Rows(first, kRows), to.k, scale, scores);
+  MultiplyFloatPanels<kRows>(q.Rows(first, kRows), to.k, scale, scores);
   for (size_t i = 0; i < kRows; ++i) {
     float* const row = scores.Row(i);
     if (to.is_real != nullptr) MaskScores(to.is_real, first + i, row, scores.cols);
     SoftmaxRow(row, scores.cols);
   }
-  MultiplyPanels<kRows>(scores.Rows(0, kRows), to.v, 1.0f, out.Rows(first, kRows));
+  MultiplyFloatPanels<kRows>(scores.Rows(0, kRows), to.v, 1.0f, out.Rows(first, kRows));
 }
 
 inline void AttentionHead(ConstMatF q, ConstMatF k, ConstMatF v, const unsigned char* is_real, float* scratch,

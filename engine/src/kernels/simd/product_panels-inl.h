@@ -24,25 +24,33 @@ using Int8s = hn::Repartition<int8_t, F>;
 using Uint8s = hn::Repartition<uint8_t, F>;
 
 inline constexpr size_t kPanelVectors = kPanelOutputs / kWidth;
+constexpr size_t kGroupBytes = kPanelOutputs * kPanelInputs;
+constexpr size_t kLineBytes = 64;
 
-/// The outputs of a panel.
-struct PanelColumns {
-  const uint8_t* panel;
-  size_t groups;  // of kPanelInputs inputs
-  const int32_t* sums;
-  size_t count;         // outputs that there are
-  const float* scales;  // [kPanelOutputs]
-  const float* bias;    // the same
+/// Rows stay in the cache from panel to panel.
+constexpr size_t kPanelTileRows = 128;
+
+/// A panel, and how many inputs there are: groups of kPanelInputs, then fewer.
+struct Panel {
+  const uint8_t* values;
+  size_t groups;
+  size_t rest;
 };
 
-/// Rows to be multiplied, and what becomes of their sums.
+HWY_INLINE Panel PanelOf(const uint8_t* values, size_t inputs) {
+  return {values, inputs / kPanelInputs, inputs % kPanelInputs};
+}
+
+/// Rows to be multiplied.
 struct PanelRows {
   const int8_t* x;
-  size_t stride;
-  const RowQuantization* params;
-  const int32_t* offsets;  // kPanelOffset times the sum of a row's values
-  float* out;              // the panel's first column
-  size_t out_stride;
+  ptrdiff_t stride;
+};
+
+/// What is fetched while rows are multiplied: for every group so many lines.
+struct Fetched {
+  const uint8_t* from;
+  size_t lines_per_group;
 };
 
 HWY_INLINE int32_t SumOfRow(const int8_t* row, size_t n) {
@@ -57,49 +65,35 @@ HWY_INLINE int32_t SumOfRow(const int8_t* row, size_t n) {
   return hn::ReduceSum(kI, sums);
 }
 
-/// Sums [num_rows, kPanelOutputs] of values as they are stored become outputs.
-inline HWY_NOINLINE void FinishPanelSums(const int32_t* sums, const PanelRows& rows, size_t num_rows,
-                                         const PanelColumns& columns) {
-  HWY_UNROLL(8) for (size_t i = 0; i < kPanelVectors; ++i) {
-    const size_t c = i * kWidth;
-    const auto exists = hn::FirstN(kF, columns.count - std::min(c, columns.count));
-    const VecI column_sums = hn::LoadU(kI, columns.sums + c);
-    const Vec scales = hn::LoadU(kF, columns.scales + c), bias = hn::LoadU(kF, columns.bias + c);
-    for (size_t r = 0; r < num_rows; ++r) {
-      const RowQuantization params = rows.params[r];
-      const VecI stored = hn::Sub(hn::LoadU(kI, sums + r * kPanelOutputs + c), hn::Set(kI, rows.offsets[r]));
-      const VecI sum = hn::Sub(stored, hn::Mul(column_sums, hn::Set(kI, params.zero_point)));
-      const Vec value = hn::Mul(hn::Mul(hn::ConvertTo(kF, sum), Set(params.scale)), scales);
-      hn::BlendedStore(hn::Add(value, bias), exists, kF, rows.out + r * rows.out_stride + c);
-    }
-  }
-}
-
-constexpr size_t kGroupBytes = kPanelOutputs * kPanelInputs;
-constexpr size_t kLineBytes = 64;
-
-/// What is fetched while rows are multiplied: for every group so many lines.
-struct Fetched {
-  const uint8_t* from;
-  size_t lines_per_group;
-};
-
-HWY_INLINE VecI AddProducts(const uint8_t* weights, const int8_t* values, VecI sums) {
+HWY_INLINE VecI AddProducts(const uint8_t* weights, const void* values, VecI sums) {
   int32_t four = 0;
   std::memcpy(&four, values, sizeof(four));
   return hn::SumOfMulQuadAccumulate(kI, hn::LoadU(Uint8s(), weights), hn::BitCast(Int8s(), hn::Set(kI, four)), sums);
 }
 
-/// A step of a sum waits for the one before it: where there are few rows, `kChains` groups go to sums of their own.
+/// The inputs behind the last whole group: of a row only those are read that there are.
+inline HWY_NOINLINE void AddLastInputs(PanelRows rows, size_t num_rows, Panel panel, int32_t* out) {
+  for (size_t r = 0; r < num_rows; ++r) {
+    int32_t last = 0;
+    std::memcpy(&last, rows.x + static_cast<ptrdiff_t>(r) * rows.stride + panel.groups * kPanelInputs, panel.rest);
+    for (size_t i = 0; i < kPanelVectors; ++i, out += kWidth) {
+      const uint8_t* const weights = panel.values + panel.groups * kGroupBytes + i * kWidth * kPanelInputs;
+      hn::StoreU(AddProducts(weights, &last, hn::LoadU(kI, out)), kI, out);
+    }
+  }
+}
+
+/// out [kRows, kPanelOutputs]: sums of products with the values as the panel stores them. A step of a sum waits for the
+/// one before it: where there are few rows, `kChains` groups go to sums of their own.
 template <size_t kRows, size_t kChains>
-HWY_NOINLINE void MultiplyPanel(const PanelRows& rows, const PanelColumns& columns, Fetched fetched) {
+HWY_NOINLINE void MultiplyPanel(PanelRows rows, Panel panel, Fetched fetched, int32_t* out) {
   constexpr size_t kVectorBytes = kWidth * kPanelInputs;
   constexpr size_t kSums = kRows * kPanelVectors;
   VecI sums[kChains * kSums];
   HWY_UNROLL(32) for (size_t i = 0; i < kChains * kSums; ++i) sums[i] = hn::Zero(kI);
   size_t group = 0;
-  for (; group + kChains <= columns.groups; group += kChains) {
-    const uint8_t* const weights = columns.panel + group * kGroupBytes;
+  for (; group + kChains <= panel.groups; group += kChains) {
+    const uint8_t* const weights = panel.values + group * kGroupBytes;
     const int8_t* const values = rows.x + group * kPanelInputs;
     for (size_t line = 0; line < kChains * fetched.lines_per_group; ++line, fetched.from += kLineBytes) {
       __builtin_prefetch(fetched.from, 0, 2);  // into the second level: a panel may be larger than the first
@@ -107,41 +101,42 @@ HWY_NOINLINE void MultiplyPanel(const PanelRows& rows, const PanelColumns& colum
     HWY_UNROLL(32) for (size_t i = 0; i < kChains * kSums; ++i) {
       const size_t chain = i / kSums, r = i % kSums / kPanelVectors, vector = i % kPanelVectors;
       sums[i] = AddProducts(weights + chain * kGroupBytes + vector * kVectorBytes,
-                            values + chain * kPanelInputs + r * rows.stride, sums[i]);
+                            values + chain * kPanelInputs + static_cast<ptrdiff_t>(r) * rows.stride, sums[i]);
     }
   }
   if constexpr (kChains > 1) {
-    for (; group < columns.groups; ++group) {
+    for (; group < panel.groups; ++group) {
       HWY_UNROLL(32) for (size_t i = 0; i < kSums; ++i) {
-        sums[i] = AddProducts(columns.panel + group * kGroupBytes + i % kPanelVectors * kVectorBytes,
-                              rows.x + group * kPanelInputs + i / kPanelVectors * rows.stride, sums[i]);
+        const ptrdiff_t row = static_cast<ptrdiff_t>(i / kPanelVectors) * rows.stride;
+        sums[i] = AddProducts(panel.values + group * kGroupBytes + i % kPanelVectors * kVectorBytes,
+                              rows.x + group * kPanelInputs + row, sums[i]);
       }
     }
     HWY_UNROLL(32) for (size_t i = kSums; i < kChains * kSums; ++i) sums[i % kSums] = hn::Add(sums[i % kSums], sums[i]);
   }
-  // Through memory: with more to do behind the loop GCC keeps copies of the sums in it.
-  int32_t stored[kSums * kWidth];
-  HWY_UNROLL(32) for (size_t i = 0; i < kSums; ++i) hn::StoreU(sums[i], kI, stored + i * kWidth);
-  FinishPanelSums(stored, rows, kRows, columns);
+  // To memory at once: with more to do behind the loop GCC keeps copies of the sums in it.
+  HWY_UNROLL(32) for (size_t i = 0; i < kSums; ++i) hn::StoreU(sums[i], kI, out + i * kWidth);
+  if (panel.rest != 0) AddLastInputs(rows, kRows, panel, out);
 }
 
-/// As many rows at a time as registers hold sums of, the rest in smaller steps. The panel `next`, unless it is null, is
-/// fetched meanwhile: with the first two steps, as memory gives it no faster; or with the only one.
-HWY_INLINE void MultiplyPanelByRows(PanelRows rows, size_t count, const PanelColumns& columns, const uint8_t* next) {
+/// As many rows at a time as registers hold sums of, the rest in smaller steps; finish(r, n, sums) makes n outputs of a
+/// row's sums, from row r on. The panel `next`, unless it is null, is fetched meanwhile: with the first two steps, as
+/// memory gives it no faster; or with the only one.
+template <typename Finish>
+HWY_INLINE void MultiplyPanelByRows(PanelRows rows, size_t count, Panel panel, const uint8_t* next,
+                                    const Finish& finish) {
   constexpr size_t kMostRows = 12;
-  const size_t all_lines = next == nullptr ? 0 : columns.groups * (kGroupBytes / kLineBytes);
+  const size_t all_lines = next == nullptr ? 0 : panel.groups * (kGroupBytes / kLineBytes);
   const size_t lines_per_step = count > kMostRows ? (all_lines + 1) / 2 : all_lines;
-  size_t lines = 0;
-  const auto step = [&](size_t n, void (*multiply)(const PanelRows&, const PanelColumns&, Fetched)) {
-    while (count >= n) {
-      const Fetched fetched = {next + lines * kLineBytes, lines < all_lines ? lines_per_step / columns.groups : 0};
+  size_t lines = 0, r = 0;
+  int32_t sums[kMostRows * kPanelOutputs];
+  const auto step = [&](size_t n, void (*multiply)(PanelRows, Panel, Fetched, int32_t*)) {
+    while (count - r >= n) {
+      const Fetched fetched = {next + lines * kLineBytes, lines < all_lines ? lines_per_step / panel.groups : 0};
       lines += lines_per_step;
-      multiply(rows, columns, fetched);
-      rows.x += n * rows.stride;
-      rows.params += n;
-      rows.offsets += n;
-      rows.out += n * rows.out_stride;
-      count -= n;
+      multiply({rows.x + static_cast<ptrdiff_t>(r) * rows.stride, rows.stride}, panel, fetched, sums);
+      finish(r, n, sums);
+      r += n;
     }
   };
   step(kMostRows, MultiplyPanel<kMostRows, 1>);
@@ -149,6 +144,39 @@ HWY_INLINE void MultiplyPanelByRows(PanelRows rows, size_t count, const PanelCol
   step(4, MultiplyPanel<4, 2>);
   step(2, MultiplyPanel<2, 4>);
   step(1, MultiplyPanel<1, 4>);
+}
+
+/// The outputs of a panel of weights.
+struct PanelColumns {
+  const int32_t* sums;
+  size_t count;         // outputs that there are
+  const float* scales;  // [kPanelOutputs]
+  const float* bias;    // the same
+};
+
+/// What becomes of the sums of rows.
+struct PanelOutputs {
+  const RowQuantization* params;
+  const int32_t* offsets;  // kPanelOffset times the sum of a row's values
+  float* out;              // the panel's first column
+  size_t stride;
+};
+
+inline HWY_NOINLINE void FinishPanelSums(const int32_t* sums, const PanelOutputs& outputs, size_t first,
+                                         size_t num_rows, const PanelColumns& columns) {
+  HWY_UNROLL(8) for (size_t i = 0; i < kPanelVectors; ++i) {
+    const size_t c = i * kWidth;
+    const auto exists = hn::FirstN(kF, columns.count - std::min(c, columns.count));
+    const VecI column_sums = hn::LoadU(kI, columns.sums + c);
+    const Vec scales = hn::LoadU(kF, columns.scales + c), bias = hn::LoadU(kF, columns.bias + c);
+    for (size_t r = 0; r < num_rows; ++r) {
+      const RowQuantization params = outputs.params[first + r];
+      const VecI stored = hn::Sub(hn::LoadU(kI, sums + r * kPanelOutputs + c), hn::Set(kI, outputs.offsets[first + r]));
+      const VecI sum = hn::Sub(stored, hn::Mul(column_sums, hn::Set(kI, params.zero_point)));
+      const Vec value = hn::Mul(hn::Mul(hn::ConvertTo(kF, sum), Set(params.scale)), scales);
+      hn::BlendedStore(hn::Add(value, bias), exists, kF, outputs.out + (first + r) * outputs.stride + c);
+    }
+  }
 }
 
 /// `values` from c on as kPanelOutputs of them: where there are only `count`, or one for all, or none, in `room`.
@@ -162,27 +190,132 @@ HWY_INLINE const float* OfColumns(const float* values, bool is_one, size_t c, si
 
 inline void ProductPanels(Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights,
                           const uint8_t* panels, size_t first, size_t count, MatF out) {
-  constexpr size_t kTileRows = 128;  // stay in the cache from panel to panel
   const size_t panel_bytes = PanelBytes(weights.inputs);
   const auto* const sums = reinterpret_cast<const int32_t*>(panels + NumPanels(weights.outputs) * panel_bytes);
-  for (size_t tile = 0; tile < x.rows; tile += kTileRows) {
-    const size_t num_rows = std::min(kTileRows, x.rows - tile);
-    int32_t offsets[kTileRows];
+  for (size_t tile = 0; tile < x.rows; tile += kPanelTileRows) {
+    const size_t num_rows = std::min(kPanelTileRows, x.rows - tile);
+    int32_t offsets[kPanelTileRows];
     for (size_t r = 0; r < num_rows; ++r) offsets[r] = kPanelOffset * SumOfRow(x.Row(tile + r), weights.inputs);
     for (size_t p = first; p < first + count; ++p) {
       const uint8_t* const panel = panels + p * panel_bytes;
       const size_t c = p * kPanelOutputs;
-      const uint8_t* const next = p + 1 < first + count ? panel + panel_bytes : nullptr;
       const size_t columns_here = std::min(kPanelOutputs, weights.outputs - c);
       float scales[kPanelOutputs], bias[kPanelOutputs];
-      const PanelColumns columns = {panel,
-                                    panel_bytes / kGroupBytes,
-                                    sums + c,
-                                    columns_here,
+      const PanelColumns columns = {sums + c, columns_here,
                                     OfColumns(weights.scales, weights.has_one_scale, c, columns_here, scales),
                                     OfColumns(weights.bias, false, c, columns_here, bias)};
-      const PanelRows rows = {x.Row(tile), x.stride, params + tile, offsets, out.Row(tile) + c, out.stride};
-      MultiplyPanelByRows(rows, num_rows, columns, next);
+      const PanelOutputs outputs = {params + tile, offsets, out.Row(tile) + c, out.stride};
+      MultiplyPanelByRows(
+          {x.Row(tile), static_cast<ptrdiff_t>(x.stride)}, num_rows, PanelOf(panel, weights.inputs),
+          p + 1 < first + count ? panel + panel_bytes : nullptr,
+          [&](size_t r, size_t n, const int32_t* of_rows) { FinishPanelSums(of_rows, outputs, r, n, columns); });
+    }
+  }
+}
+
+/// Columns of activations as a panel.
+struct ColumnPanel {
+  uint8_t* values;
+  float* scales;     // [kPanelOutputs]
+  int32_t* offsets;  // [kPanelOutputs], what 0 is stored as
+};
+
+HWY_INLINE ColumnPanel ColumnPanelOf(uint8_t* room, size_t inputs, size_t p) {
+  uint8_t* const values = room + p * ColumnPanelBytes(inputs);
+  auto* const scales = reinterpret_cast<float*>(values + PanelBytes(inputs));
+  return {values, scales, reinterpret_cast<int32_t*>(scales + kPanelOutputs)};
+}
+
+/// The columns of x from c on, `count` or as many as a panel has, each quantized as QuantizeRows does a row.
+inline void QuantizeColumns(ConstMatF x, size_t c, size_t count, ColumnPanel panel) {
+  const auto value = [&](size_t k, size_t i) {
+    const size_t first = i * kWidth;
+    return NanToZero(Load(x.Row(k) + c + first, std::min(kWidth, count - std::min(first, count))));
+  };
+  Vec min[kPanelVectors], max[kPanelVectors];
+  for (size_t i = 0; i < kPanelVectors; ++i) min[i] = max[i] = hn::Zero(kF);
+  for (size_t k = 0; k < x.rows; ++k) {
+    HWY_UNROLL(8) for (size_t i = 0; i < kPanelVectors; ++i) {
+      const Vec v = value(k, i);
+      min[i] = hn::Min(min[i], v);
+      max[i] = hn::Max(max[i], v);
+    }
+  }
+  float lowest[kPanelOutputs], highest[kPanelOutputs];
+  for (size_t i = 0; i < kPanelVectors; ++i) {
+    hn::StoreU(min[i], kF, lowest + i * kWidth);
+    hn::StoreU(max[i], kF, highest + i * kWidth);
+  }
+  for (size_t n = 0; n < kPanelOutputs; ++n) {
+    const RowQuantization params = QuantizationOf(lowest[n], highest[n]);
+    panel.scales[n] = params.scale;
+    panel.offsets[n] = params.zero_point + kPanelOffset;
+  }
+  for (size_t i = 0; i < kPanelVectors; ++i) {
+    // Rounds as QuantizeRow does.
+    const Vec inverse_scale = hn::Div(Set(1.0f), hn::LoadU(kF, panel.scales + i * kWidth));
+    const VecI zero = hn::Sub(hn::BitCast(kI, Set(kRound)), hn::LoadU(kI, panel.offsets + i * kWidth));
+    const auto stored = [&](size_t k) {
+      const Vec scaled = NanToZero(hn::Mul(value(k, i), inverse_scale));
+      const VecI integers = hn::Sub(hn::BitCast(kI, hn::Add(scaled, Set(kRound))), zero);
+      return hn::Min(hn::Max(integers, hn::Zero(kI)), hn::Set(kI, 255));
+    };
+    for (size_t k = 0; k < x.rows; k += kPanelInputs) {
+      VecI four = stored(k);
+      if (k + 1 < x.rows) four = hn::Or(four, hn::ShiftLeft<8>(stored(k + 1)));
+      if (k + 2 < x.rows) four = hn::Or(four, hn::ShiftLeft<16>(stored(k + 2)));
+      if (k + 3 < x.rows) four = hn::Or(four, hn::ShiftLeft<24>(stored(k + 3)));
+      hn::StoreU(hn::BitCast(Uint8s(), four), Uint8s(), panel.values + k * kPanelOutputs + i * kWidth * kPanelInputs);
+    }
+  }
+}
+
+/// What becomes of the sums of constant rows with such a panel.
+struct ColumnOutputs {
+  const ProductWeights& weights;
+  const int32_t* row_sums;
+  size_t first_row;
+  size_t count;  // of columns
+  MatF out;      // the panel's columns
+};
+
+inline HWY_NOINLINE void FinishColumnSums(const int32_t* sums, ColumnPanel panel, const ColumnOutputs& outputs,
+                                          size_t first, size_t num_rows) {
+  const float* const bias = outputs.weights.bias;
+  HWY_UNROLL(8) for (size_t i = 0; i < kPanelVectors; ++i) {
+    const size_t c = i * kWidth;
+    const auto exists = hn::FirstN(kF, outputs.count - std::min(c, outputs.count));
+    const VecI offsets = hn::LoadU(kI, panel.offsets + c);
+    const Vec scales = hn::LoadU(kF, panel.scales + c);
+    for (size_t r = 0; r < num_rows; ++r) {
+      const size_t row = outputs.first_row + first + r;
+      const VecI stored = hn::LoadU(kI, sums + r * kPanelOutputs + c);
+      const VecI sum = hn::Sub(stored, hn::Mul(offsets, hn::Set(kI, outputs.row_sums[first + r])));
+      const Vec value = hn::Mul(hn::Mul(hn::ConvertTo(kF, sum), scales), Set(outputs.weights.Scale(row)));
+      const Vec added = bias == nullptr ? hn::Zero(kF) : Set(bias[row]);
+      hn::BlendedStore(hn::Add(value, added), exists, kF, outputs.out.Row(row) + c);
+    }
+  }
+}
+
+inline void ProductOfColumns(ConstMatF x, const ProductWeights& weights, size_t first, size_t count, uint8_t* room,
+                             MatF out) {
+  const auto num_columns = [&](size_t p) { return std::min(kPanelOutputs, x.cols - p * kPanelOutputs); };
+  for (size_t p = first; p < first + count; ++p) {
+    QuantizeColumns(x, p * kPanelOutputs, num_columns(p), ColumnPanelOf(room, x.rows, p));
+  }
+  for (size_t tile = 0; tile < weights.outputs; tile += kPanelTileRows) {
+    const size_t num_rows = std::min(kPanelTileRows, weights.outputs - tile);
+    const PanelRows rows = {weights.Row<int8_t>(tile), weights.stride};
+    int32_t row_sums[kPanelTileRows];
+    for (size_t r = 0; r < num_rows; ++r) row_sums[r] = SumOfRow(weights.Row<int8_t>(tile + r), weights.inputs);
+    for (size_t p = first; p < first + count; ++p) {
+      const ColumnPanel panel = ColumnPanelOf(room, x.rows, p);
+      const MatF columns = {out.data + p * kPanelOutputs, out.rows, num_columns(p), out.stride};
+      const ColumnOutputs outputs = {weights, row_sums, tile, num_columns(p), columns};
+      MultiplyPanelByRows(
+          rows, num_rows, PanelOf(panel.values, weights.inputs), nullptr,
+          [&](size_t r, size_t n, const int32_t* sums) { FinishColumnSums(sums, panel, outputs, r, n); });
     }
   }
 }

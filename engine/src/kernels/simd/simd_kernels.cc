@@ -51,6 +51,7 @@ void Overwrite(KernelTable* table) {
 #endif
 #if HWY_TARGET == HWY_AVX3_DL
   table->product_panels = ProductPanels;
+  table->product_of_columns = ProductOfColumns;
 #endif
 }
 
