@@ -1,8 +1,6 @@
 #include "backends/packed/packed_store.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
 #include <utility>
 
 #include <unistd.h>
@@ -13,8 +11,6 @@
 namespace smx {
 namespace {
 
-constexpr size_t kAlignment = 64;
-
 bool operator==(const PackedKey& a, const PackedKey& b) {
   return a.origin == b.origin && a.place == b.place && a.inputs == b.inputs && a.outputs == b.outputs &&
          a.order == b.order;
@@ -22,7 +18,8 @@ bool operator==(const PackedKey& a, const PackedKey& b) {
 
 /// With the slack behind them.
 size_t BytesInMemory(const PackedBlock& block) {
-  return (block.bytes + kPackedSlackBytes + kAlignment - 1) / kAlignment * kAlignment;
+  constexpr size_t kUnit = PackedHeap::kAlignment;
+  return (block.bytes + kPackedSlackBytes + kUnit - 1) / kUnit * kUnit;
 }
 
 /// Lines about the cache, with its path in front of them.
@@ -42,10 +39,10 @@ struct CacheLog {
 }  // namespace
 
 PackedStore::~PackedStore() {
-  if (reserved_ != nullptr) std::free(reserved_->data);
+  GiveBackReserved();
   // One by one, as a list that destroys itself recurses.
   while (first_ != nullptr) {
-    if (!first_->is_mapped) std::free(first_->data);
+    if (!first_->is_mapped) heap_.Free(first_->data, BytesInMemory(*first_));
     first_ = std::move(first_->next);
   }
 }
@@ -90,17 +87,19 @@ void PackedStore::Append(std::unique_ptr<PackedBlock> block) {
   end = std::move(block);
 }
 
-void* PackedStore::Reserve(size_t size) {
-  if (reserved_ != nullptr) std::free(reserved_->data);
+void PackedStore::GiveBackReserved() {
+  if (reserved_ != nullptr) heap_.Free(reserved_->data, BytesInMemory(*reserved_));
   reserved_.reset();
+}
+
+void* PackedStore::Reserve(size_t size) {
+  GiveBackReserved();
   if (size > SIZE_MAX / 2) return nullptr;
   auto block = MakeUnique<PackedBlock>();
   if (block == nullptr) return nullptr;
   block->bytes = size;
-  const size_t total = BytesInMemory(*block);
-  block->data = static_cast<uint8_t*>(std::aligned_alloc(kAlignment, total));
+  block->data = heap_.Allocate(BytesInMemory(*block));
   if (block->data == nullptr) return nullptr;
-  std::memset(block->data, 0, total);
   reserved_ = std::move(block);
   return reserved_->data;
 }
@@ -173,7 +172,7 @@ void PackedStore::MoveToMapping(const FixedArray<PackedFileEntry>& entries) {
     if (block->state == PackedBlock::State::kDropped) continue;
     const PackedFileEntry& entry = entries[i++];
     if (block->is_mapped || block->is_shared) continue;
-    std::free(block->data);
+    heap_.Free(block->data, BytesInMemory(*block));
     block->data = const_cast<uint8_t*>(MappedBytes()) + entry.offset;
     block->is_mapped = true;
   }

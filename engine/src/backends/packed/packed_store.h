@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "backends/packed/packed_file.h"
+#include "backends/packed/packed_heap.h"
 #include "base/fixed_array.h"
 #include "base/mapped_file.h"
 #include "base/shared_slot.h"
@@ -83,6 +84,7 @@ class PackedStore : public SharedSlot::Content {
   static constexpr size_t kNumBuckets = 1024;
   static size_t BucketOf(const PackedKey& key);
 
+  void GiveBackReserved();
   void Append(std::unique_ptr<PackedBlock> block);
   Status AddEntries(const FixedArray<PackedFileEntry>& entries);
   Status MapCache(const Log& log);
@@ -95,6 +97,7 @@ class PackedStore : public SharedSlot::Content {
   PackedFingerprint fingerprint_ = {};
   bool may_write_ = false;
   bool has_new_ = false;  // since the last FinishCreation
+  PackedHeap heap_;
   PackedBlock* buckets_[kNumBuckets] = {};
   std::unique_ptr<PackedBlock> first_, reserved_;
   PackedBlock* last_ = nullptr;
