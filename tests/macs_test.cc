@@ -88,18 +88,18 @@ void CountProductF32(ConstMatF x, const ProductWeights& weights, MatF out) {
   counted_macs = before + uint64_t{x.rows} * weights.inputs * weights.outputs;
 }
 
-void CountPanels(Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights,
-                 const uint8_t* panels, size_t first, size_t count, MatF out) {
+void CountPanels(const smx::PanelInput& in, const ProductWeights& weights, const uint8_t* panels, size_t first,
+                 size_t count, MatF out) {
   const size_t outputs = std::min(count * smx::kPanelOutputs, weights.outputs - first * smx::kPanelOutputs);
-  counted_macs += uint64_t{x.rows} * weights.inputs * outputs;
-  real_kernels.product_panels(x, params, weights, panels, first, count, out);
+  counted_macs += uint64_t{in.x.rows} * weights.inputs * outputs;
+  real_kernels.product_panels(in, weights, panels, first, count, out);
 }
 
-void CountProductOfColumns(ConstMatF x, const ProductWeights& weights, size_t first, size_t count, uint8_t* room,
-                           MatF out) {
+void CountProductOfColumns(ConstMatF x, const ProductWeights& weights, const int32_t* row_sums, size_t first,
+                           size_t count, uint8_t* room, MatF out) {
   const size_t cols = std::min(count * smx::kPanelOutputs, x.cols - first * smx::kPanelOutputs);
   counted_macs += uint64_t{cols} * weights.inputs * weights.outputs;
-  real_kernels.product_of_columns(x, weights, first, count, room, out);
+  real_kernels.product_of_columns(x, weights, row_sums, first, count, room, out);
 }
 
 }  // namespace

@@ -155,7 +155,9 @@ TEST_CASE("panels: any part of them gives its outputs and leaves the others, and
     }
     auto* const values = reinterpret_cast<float*>(out.bytes().data());
     std::fill_n(values, expected.size(), kUntouched);
-    kernels.product_panels(input, quantization, weights, panels.bytes().data(), first, count,
+    std::vector<int32_t> row_sums(rows);
+    kernels.sum_rows(input.data, static_cast<std::ptrdiff_t>(inputs), rows, inputs, row_sums.data());
+    kernels.product_panels({input, quantization, row_sums.data()}, weights, panels.bytes().data(), first, count,
                            DenseMat(values, rows, outputs));
     CHECK(std::equal(expected.begin(), expected.end(), values));
   }
@@ -232,7 +234,9 @@ TEST_CASE("columns: any panels of them have the bits of products of rows, and no
     }
     std::fill_n(floats_of(out), expected.size(), kUntouched);
     std::fill(room.bytes().begin(), room.bytes().end(), uint8_t{0xa5});
-    kernels.product_of_columns(columns, weights, first, count, room.bytes().data(),
+    std::vector<int32_t> row_sums(outputs);
+    kernels.sum_rows(weights.Row<int8_t>(0), weights.stride, outputs, inputs, row_sums.data());
+    kernels.product_of_columns(columns, weights, row_sums.data(), first, count, room.bytes().data(),
                                DenseMat(floats_of(out), outputs, cols));
     CHECK(std::memcmp(floats_of(out), expected.data(), expected.size() * sizeof(float)) == 0);
   }

@@ -96,16 +96,16 @@ TEST_CASE("product check: a kind of products that is wrong, or not there, is rep
 }
 
 TEST_CASE("product check: a product of columns that forgets the last input of an odd number is refused") {
-  const smx::ProductOfColumnsFn right = smx::MakeKernelTable(true).product_of_columns;
-  if (right == nullptr) return;
-  CHECK(smx::CheckProductOfColumns(right, {}) == Status::kOk);
-  const auto wrong = [](smx::ConstMatF x, const ProductWeights& weights, size_t first, size_t count, uint8_t* room,
-                        MatF out) {
+  smx::KernelTable kernels = smx::MakeKernelTable(true);
+  if (kernels.product_of_columns == nullptr) return;
+  CHECK(smx::CheckProductOfColumns(kernels, {}) == Status::kOk);
+  kernels.product_of_columns = [](smx::ConstMatF x, const ProductWeights& weights, const int32_t* row_sums,
+                                  size_t first, size_t count, uint8_t* room, MatF out) {
     ProductWeights cut = weights;
     --cut.inputs;
-    smx::MakeKernelTable(true).product_of_columns(x.Rows(0, cut.inputs), cut, first, count, room, out);
+    smx::MakeKernelTable(true).product_of_columns(x.Rows(0, cut.inputs), cut, row_sums, first, count, room, out);
   };
-  CHECK(smx::CheckProductOfColumns(wrong, {}) == Status::kBackendFailure);
+  CHECK(smx::CheckProductOfColumns(kernels, {}) == Status::kBackendFailure);
 }
 
 #if SMX_WITH_XNNPACK

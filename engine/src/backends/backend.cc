@@ -52,7 +52,7 @@ Status CheckPanelProducts(const Log& log) {
   const KernelTable kernels = MakeKernelTable(/*fast=*/true);
   if (kernels.product_panels == nullptr) return Status::kUnsupported;
   for (const bool outputs_first : {false, true}) SMX_TRY(CheckInt8Product(RunPanelProductOnce, outputs_first, log));
-  return CheckProductOfColumns(kernels.product_of_columns, log);
+  return CheckProductOfColumns(kernels, log);
 }
 
 Status CreateStore(const Log& log, SharedSlot* shared) {

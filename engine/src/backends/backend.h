@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/fixed_array.h"
 #include "base/shared_slot.h"
 #include "kernels/kernel_table.h"
 #include "smx/options.h"
@@ -53,12 +54,16 @@ struct Backend {
   /// Threads that look out for work sleep from now on.
   void Rest() const;
 
+  /// Room in `row_sums` for a product of so many rows.
+  Status ReserveRowSums(size_t rows) { return rows <= row_sums.size() ? Status::kOk : row_sums.Allocate(rows); }
+
   const char* name() const;
   /// Int8 products that pack weights.
   bool has_fast_int8() const { return int8_products != Int8Products::kReference; }
 
   KernelTable kernels;
   Int8Products int8_products = Int8Products::kReference;
+  FixedArray<int32_t> row_sums;     // room for those of one product at a time, see SumRowsFn
   uint64_t macs = 0;                // multiply-adds of products since somebody set it to 0
   size_t packed_bytes = 0;          // of the model's packed weights when creation was finished,
   size_t mapped_bytes = 0;          // and how many of them are mapped from a file

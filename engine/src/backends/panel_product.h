@@ -12,13 +12,13 @@ namespace smx {
 /// An int8 product of our own, by KernelTable::product_panels.
 class PanelProduct {
  public:
-  /// Packs `weights`, of type kQc8w, which live in the model, unless `store` has them.
+  /// Packs `weights`, of type kQc8w, which live in the model, unless the backend's store has them.
   ///
   /// @retval kOutOfMemory
-  Status Create(const ProductWeights& weights, PackedStore* store, const Log& log);
+  Status Create(const ProductWeights& weights, size_t max_rows, Backend* backend);
 
   /// x [rows, inputs] with kExtraInputBytes behind it; out [rows, outputs]. Panels are shared out among the threads.
-  void Run(Mat<const int8_t> x, const RowQuantization* params, MatF out, const Backend& backend) const;
+  void Run(Mat<const int8_t> x, const RowQuantization* params, MatF out, Backend* backend) const;
 
   const PackedBlock& packed() const { return *packed_; }
 

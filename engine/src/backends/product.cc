@@ -75,7 +75,7 @@ ProductInput ProductInputRoom::KeepFirst(const Arena& arena, const ProductInput&
 struct Product::Accelerated {
   virtual ~Accelerated() = default;
   virtual Status Create(const ProductWeights& weights, size_t max_rows, Backend* backend) = 0;
-  virtual Status Multiply(const ProductInput& in, MatF out, const Backend& backend) = 0;
+  virtual Status Multiply(const ProductInput& in, MatF out, Backend* backend) = 0;
   virtual bool has_to_finish_rows() const = 0;
   virtual void FinishRows(const Backend& backend, MatF rows) const = 0;
   virtual const PackedBlock& packed() const = 0;
@@ -89,11 +89,11 @@ struct Product::ByXnnpack final : Accelerated {
   Status Create(const ProductWeights& weights, size_t max_rows, Backend* backend) override {
     return fully_connected.Create(weights, max_rows, &backend->packed, backend->log);
   }
-  Status Multiply(const ProductInput& in, MatF out, const Backend& backend) override {
+  Status Multiply(const ProductInput& in, MatF out, Backend* backend) override {
     // About 50 us of work: what it may cost to wake a thread.
     constexpr uint64_t kMacsThatPay = 2000000;
     const bool pays = uint64_t{in.rows()} * in.f32.cols * out.cols >= kMacsThatPay;
-    return fully_connected.Run(in.qd8, in.params, out, pays ? backend.threads.handle() : nullptr);
+    return fully_connected.Run(in.qd8, in.params, out, pays ? backend->threads.handle() : nullptr);
   }
   bool has_to_finish_rows() const override { return true; }
   void FinishRows(const Backend& backend, MatF rows) const override {
@@ -105,10 +105,10 @@ struct Product::ByXnnpack final : Accelerated {
 struct Product::ByPanels final : Accelerated {
   PanelProduct product;
 
-  Status Create(const ProductWeights& weights, size_t, Backend* backend) override {
-    return product.Create(weights, backend->store, backend->log);
+  Status Create(const ProductWeights& weights, size_t max_rows, Backend* backend) override {
+    return product.Create(weights, max_rows, backend);
   }
-  Status Multiply(const ProductInput& in, MatF out, const Backend& backend) override {
+  Status Multiply(const ProductInput& in, MatF out, Backend* backend) override {
     product.Run(in.qd8, in.params, out, backend);
     return Status::kOk;
   }
@@ -135,7 +135,10 @@ Status RunPanelProductOnce(const ProductWeights& weights, Mat<const int8_t> x, c
   SMX_TRY(panels.Allocate(bytes / sizeof(int32_t)));
   auto* const packed = reinterpret_cast<uint8_t*>(panels.data());
   PackPanels(weights, packed);
-  kernels.product_panels(x, params, weights, packed, 0, NumPanels(weights.outputs), out);
+  FixedArray<int32_t> row_sums;
+  SMX_TRY(row_sums.Allocate(x.rows));
+  kernels.sum_rows(x.data, static_cast<ptrdiff_t>(x.stride), x.rows, x.cols, row_sums.data());
+  kernels.product_panels({x, params, row_sums.data()}, weights, packed, 0, NumPanels(weights.outputs), out);
   return Status::kOk;
 }
 
@@ -174,7 +177,7 @@ Status Product::Multiply(const ProductInput& in, MatF out, Backend* backend) {
     return Status::kOk;
   }
   backend->macs += uint64_t{in.rows()} * weights_.inputs * weights_.outputs;
-  return accelerated_->Multiply(in, out, *backend);
+  return accelerated_->Multiply(in, out, backend);
 }
 
 void Product::FinishRows(const Backend& backend, MatF rows) const {
@@ -193,9 +196,12 @@ Checked ProductOfColumnsBytes(size_t inputs, size_t cols) {
 }
 
 void RunProductOfColumns(const ProductWeights& weights, ConstMatF x, uint8_t* room, MatF out, Backend* backend) {
+  const KernelTable& kernels = backend->kernels;
+  int32_t* const row_sums = backend->row_sums.data();
+  kernels.sum_rows(weights.Row<int8_t>(0), weights.stride, weights.outputs, weights.inputs, row_sums);
   const size_t values = weights.outputs * PanelBytes(weights.inputs) / kMacsPerValue;
   backend->Split(NumPanels(x.cols), values, [&](size_t, size_t first, size_t count) {
-    backend->kernels.product_of_columns(x, weights, first, count, room, out);
+    kernels.product_of_columns(x, weights, row_sums, first, count, room, out);
   });
   backend->macs += uint64_t{x.cols} * weights.inputs * weights.outputs;
 }

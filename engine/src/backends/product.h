@@ -120,7 +120,7 @@ Checked ProductOfColumnsBytes(size_t inputs, size_t cols);
 
 /// out [outputs, cols] = the transpose of what Load and Run would give of the transpose of x [inputs, cols], with its
 /// bits. Nothing is packed or transposed, and any leading block of a matrix will do. Counts its multiply-adds.
-/// room: ProductOfColumnsBytes.
+/// room: ProductOfColumnsBytes; the backend has reserved row sums for the outputs.
 void RunProductOfColumns(const ProductWeights& weights, ConstMatF x, uint8_t* room, MatF out, Backend* backend);
 
 /// How an int8 product is put to the test below; `params` as RepeatLastRow leaves them.
@@ -133,10 +133,10 @@ using CheckedProductFn = Status (*)(const ProductWeights& weights, Mat<const int
 /// @retval kBackendFailure  a value is off; the log says which.
 Status CheckInt8Product(CheckedProductFn product, bool outputs_first, const Log& log);
 
-/// The same for KernelTable::product_of_columns.
+/// The same for KernelTable::product_of_columns of `kernels`.
 ///
 /// @retval kBackendFailure
-Status CheckProductOfColumns(ProductOfColumnsFn product, const Log& log);
+Status CheckProductOfColumns(const KernelTable& kernels, const Log& log);
 
 /// A kind of int8 products; `check` gives kBackendFailure when one is wrong, kUnsupported when there are none.
 struct Int8Candidate {

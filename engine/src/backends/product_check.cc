@@ -91,7 +91,7 @@ Status CheckInt8Product(CheckedProductFn product, bool outputs_first, const Log&
 }
 
 /// Against what it says to be: the reference kernels on the transposes.
-Status CheckProductOfColumns(ProductOfColumnsFn product, const Log& log) {
+Status CheckProductOfColumns(const KernelTable& kernels, const Log& log) {
   Case c;
   SMX_TRY(c.Fill(/*outputs_first=*/true));
   constexpr size_t kCols = kMaxRows;
@@ -109,8 +109,10 @@ Status CheckProductOfColumns(ProductOfColumnsFn product, const Log& log) {
   QuantizeRows_f32_qd8__reference(DenseMat<const float>(transposed.data(), kCols, kInputs), nullptr, rows,
                                   c.params.data());
   Product_qd8_f32_qc8w__reference(rows, c.params.data(), c.weights, DenseMat(expected.data(), kCols, kOutputs));
-  product(DenseMat<const float>(x.data(), kInputs, kCols), c.weights, 0, NumPanels(kCols),
-          reinterpret_cast<uint8_t*>(room.data()), DenseMat(out.data(), kOutputs, kCols));
+  int32_t row_sums[kOutputs];
+  kernels.sum_rows(c.kernel.data(), kInputs, kOutputs, kInputs, row_sums);
+  kernels.product_of_columns(DenseMat<const float>(x.data(), kInputs, kCols), c.weights, row_sums, 0, NumPanels(kCols),
+                             reinterpret_cast<uint8_t*>(room.data()), DenseMat(out.data(), kOutputs, kCols));
   for (size_t n = 0; n < kOutputs; ++n) {
     for (size_t col = 0; col < kCols; ++col) {
       const float value = out[n * kCols + col], right = expected[col * kOutputs + n];

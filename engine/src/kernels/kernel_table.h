@@ -16,6 +16,7 @@ struct KernelTable {
   ProductF32Fn product_f32 = Product_f32__reference;
   ProductQd8Fn product_qd8_f32_qc8w = Product_qd8_f32_qc8w__reference;
   // Only where the processor has products of bytes.
+  SumRowsFn sum_rows = nullptr;
   ProductPanelsFn product_panels = nullptr;
   ProductOfColumnsFn product_of_columns = nullptr;
   ScaleChannelsFn scale_channels = ScaleChannels_f32__reference;

@@ -31,10 +31,21 @@ inline size_t PanelsBytes(size_t inputs, size_t outputs) {
 /// `weights` are kQc8w; `panels` has PanelsBytes, all 0, aligned for int32.
 void PackPanels(const ProductWeights& weights, uint8_t* panels);
 
+/// sums[r] = the sum of row r, which begins r * stride values behind x and has `cols` of them: what the two products
+/// below need to undo the offset of a panel.
+using SumRowsFn = void (*)(const int8_t* x, ptrdiff_t stride, size_t rows, size_t cols, int32_t* sums);
+
+/// Rows of activations in the form of a product with panels: qd8, and the sum of each.
+struct PanelInput {
+  Mat<const int8_t> x;
+  const RowQuantization* params;
+  const int32_t* row_sums;
+};
+
 /// ProductQd8Fn for the outputs of `count` panels from `first` on, and with its bits, from weights as PackPanels leaves
 /// them; of `weights` only sizes, scales and bias are read. Any bytes as panels are safe.
-using ProductPanelsFn = void (*)(Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights,
-                                 const uint8_t* panels, size_t first, size_t count, MatF out);
+using ProductPanelsFn = void (*)(const PanelInput& in, const ProductWeights& weights, const uint8_t* panels,
+                                 size_t first, size_t count, MatF out);
 
 /// Of activations that are the panels themselves: with what undoes their quantization.
 inline size_t ColumnPanelBytes(size_t inputs) {
@@ -43,10 +54,10 @@ inline size_t ColumnPanelBytes(size_t inputs) {
 
 /// out [weights.outputs, cols] = the transpose of what quantizing and multiplying the transpose of x [weights.inputs,
 /// cols] gives, with its bits; nothing is transposed. For the columns of `count` panels from `first` on. `weights` are
-/// kQc8w with outputs first and without input scales, read where they lie. room: ColumnPanelBytes for each panel of x,
-/// aligned for float.
-using ProductOfColumnsFn = void (*)(ConstMatF x, const ProductWeights& weights, size_t first, size_t count,
-                                    uint8_t* room, MatF out);
+/// kQc8w with outputs first and without input scales, read where they lie; row_sums are theirs. room: ColumnPanelBytes
+/// for each panel of x, aligned for float.
+using ProductOfColumnsFn = void (*)(ConstMatF x, const ProductWeights& weights, const int32_t* row_sums, size_t first,
+                                    size_t count, uint8_t* room, MatF out);
 
 }  // namespace smx
 

@@ -234,22 +234,25 @@ void ProductQd8(State& state, ProductQd8Fn kernel, const ModelShape& model) {
           [&] { kernel(in.qd8, in.params, data.weights, data.out.mat(data.outputs)); });
 }
 
-/// Mixing along a text with byte products: quantizing the columns is part of it.
-void ProductOfColumns(State& state, ProductOfColumnsFn kernel, const ModelShape& model) {
+/// Mixing along a text with byte products: quantizing the columns and summing up the rows are part of it.
+void ProductOfColumns(State& state, const KernelTable& kernels, const ModelShape& model) {
   const size_t length = model.num_tokens, cols = model.d_model;
   const Floats x(length * cols), out(length * cols), scales(length);
-  const Values<int8_t> kernel_values(length * length, 127);
+  const Values<int8_t> matrix(length * length, 127);
   const tools::AlignedBytes room(NumPanels(cols) * ColumnPanelBytes(length));
+  std::vector<int32_t> row_sums(length);
   ProductWeights weights;
   weights.type = WeightType::kQc8w;
   weights.outputs_first = true;
   weights.inputs = weights.outputs = length;
   weights.stride = static_cast<ptrdiff_t>(length);
-  weights.kernel = kernel_values.data();
+  weights.kernel = matrix.data();
   weights.scales = scales.data();
-  const Traffic traffic = {x.bytes() + kernel_values.bytes() + scales.bytes(), out.bytes(), 0};
-  Measure(state, Shape(length, length) + "x" + std::to_string(cols), traffic, length * length * cols,
-          [&] { kernel(x.mat(cols), weights, 0, NumPanels(cols), room.data(), out.mat(cols)); });
+  const Traffic traffic = {x.bytes() + matrix.bytes() + scales.bytes(), out.bytes(), 0};
+  Measure(state, Shape(length, length) + "x" + std::to_string(cols), traffic, length * length * cols, [&] {
+    kernels.sum_rows(matrix.data(), weights.stride, length, length, row_sums.data());
+    kernels.product_of_columns(x.mat(cols), weights, row_sums.data(), 0, NumPanels(cols), room.data(), out.mat(cols));
+  });
 }
 
 /// The same as the engine runs it, with all that belongs to it.
@@ -329,7 +332,7 @@ void RegisterAll() {
     const KernelTable kernels = MakeKernelTable(/*fast=*/true);
     if (kernels.product_panels == nullptr || HasAmxInt8()) continue;  // with AMX the engine takes XNNPACK's
     Register("product_of_columns__vnni", model,
-             [kernels, &model](State& state) { ProductOfColumns(state, kernels.product_of_columns, model); });
+             [kernels, &model](State& state) { ProductOfColumns(state, kernels, model); });
     Register("product_qd8_f32_qc8w__vnni", model,
              [&model](State& state) { EngineProduct(state, BackendChoice::kBest, model); });
   }

@@ -65,6 +65,10 @@ HWY_INLINE int32_t SumOfRow(const int8_t* row, size_t n) {
   return hn::ReduceSum(kI, sums);
 }
 
+inline void SumRows(const int8_t* x, ptrdiff_t stride, size_t rows, size_t cols, int32_t* sums) {
+  for (size_t r = 0; r < rows; ++r) sums[r] = SumOfRow(x + static_cast<ptrdiff_t>(r) * stride, cols);
+}
+
 HWY_INLINE VecI AddProducts(const uint8_t* weights, const void* values, VecI sums) {
   int32_t four = 0;
   std::memcpy(&four, values, sizeof(four));
@@ -157,8 +161,8 @@ struct PanelColumns {
 /// What becomes of the sums of rows.
 struct PanelOutputs {
   const RowQuantization* params;
-  const int32_t* offsets;  // kPanelOffset times the sum of a row's values
-  float* out;              // the panel's first column
+  const int32_t* row_sums;
+  float* out;  // the panel's first column
   size_t stride;
 };
 
@@ -171,7 +175,8 @@ inline HWY_NOINLINE void FinishPanelSums(const int32_t* sums, const PanelOutputs
     const Vec scales = hn::LoadU(kF, columns.scales + c), bias = hn::LoadU(kF, columns.bias + c);
     for (size_t r = 0; r < num_rows; ++r) {
       const RowQuantization params = outputs.params[first + r];
-      const VecI stored = hn::Sub(hn::LoadU(kI, sums + r * kPanelOutputs + c), hn::Set(kI, outputs.offsets[first + r]));
+      const VecI offset = hn::Set(kI, kPanelOffset * outputs.row_sums[first + r]);
+      const VecI stored = hn::Sub(hn::LoadU(kI, sums + r * kPanelOutputs + c), offset);
       const VecI sum = hn::Sub(stored, hn::Mul(column_sums, hn::Set(kI, params.zero_point)));
       const Vec value = hn::Mul(hn::Mul(hn::ConvertTo(kF, sum), Set(params.scale)), scales);
       hn::BlendedStore(hn::Add(value, bias), exists, kF, outputs.out + (first + r) * outputs.stride + c);
@@ -188,14 +193,13 @@ HWY_INLINE const float* OfColumns(const float* values, bool is_one, size_t c, si
   return room;
 }
 
-inline void ProductPanels(Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights,
-                          const uint8_t* panels, size_t first, size_t count, MatF out) {
+inline void ProductPanels(const PanelInput& in, const ProductWeights& weights, const uint8_t* panels, size_t first,
+                          size_t count, MatF out) {
+  const Mat<const int8_t>& x = in.x;
   const size_t panel_bytes = PanelBytes(weights.inputs);
   const auto* const sums = reinterpret_cast<const int32_t*>(panels + NumPanels(weights.outputs) * panel_bytes);
   for (size_t tile = 0; tile < x.rows; tile += kPanelTileRows) {
     const size_t num_rows = std::min(kPanelTileRows, x.rows - tile);
-    int32_t offsets[kPanelTileRows];
-    for (size_t r = 0; r < num_rows; ++r) offsets[r] = kPanelOffset * SumOfRow(x.Row(tile + r), weights.inputs);
     for (size_t p = first; p < first + count; ++p) {
       const uint8_t* const panel = panels + p * panel_bytes;
       const size_t c = p * kPanelOutputs;
@@ -204,7 +208,7 @@ inline void ProductPanels(Mat<const int8_t> x, const RowQuantization* params, co
       const PanelColumns columns = {sums + c, columns_here,
                                     OfColumns(weights.scales, weights.has_one_scale, c, columns_here, scales),
                                     OfColumns(weights.bias, false, c, columns_here, bias)};
-      const PanelOutputs outputs = {params + tile, offsets, out.Row(tile) + c, out.stride};
+      const PanelOutputs outputs = {in.params + tile, in.row_sums + tile, out.Row(tile) + c, out.stride};
       MultiplyPanelByRows(
           {x.Row(tile), static_cast<ptrdiff_t>(x.stride)}, num_rows, PanelOf(panel, weights.inputs),
           p + 1 < first + count ? panel + panel_bytes : nullptr,
@@ -298,8 +302,8 @@ inline HWY_NOINLINE void FinishColumnSums(const int32_t* sums, ColumnPanel panel
   }
 }
 
-inline void ProductOfColumns(ConstMatF x, const ProductWeights& weights, size_t first, size_t count, uint8_t* room,
-                             MatF out) {
+inline void ProductOfColumns(ConstMatF x, const ProductWeights& weights, const int32_t* row_sums, size_t first,
+                             size_t count, uint8_t* room, MatF out) {
   const auto num_columns = [&](size_t p) { return std::min(kPanelOutputs, x.cols - p * kPanelOutputs); };
   for (size_t p = first; p < first + count; ++p) {
     QuantizeColumns(x, p * kPanelOutputs, num_columns(p), ColumnPanelOf(room, x.rows, p));
@@ -307,12 +311,10 @@ inline void ProductOfColumns(ConstMatF x, const ProductWeights& weights, size_t 
   for (size_t tile = 0; tile < weights.outputs; tile += kPanelTileRows) {
     const size_t num_rows = std::min(kPanelTileRows, weights.outputs - tile);
     const PanelRows rows = {weights.Row<int8_t>(tile), weights.stride};
-    int32_t row_sums[kPanelTileRows];
-    for (size_t r = 0; r < num_rows; ++r) row_sums[r] = SumOfRow(weights.Row<int8_t>(tile + r), weights.inputs);
     for (size_t p = first; p < first + count; ++p) {
       const ColumnPanel panel = ColumnPanelOf(room, x.rows, p);
       const MatF columns = {out.data + p * kPanelOutputs, out.rows, num_columns(p), out.stride};
-      const ColumnOutputs outputs = {weights, row_sums, tile, num_columns(p), columns};
+      const ColumnOutputs outputs = {weights, row_sums + tile, tile, num_columns(p), columns};
       MultiplyPanelByRows(
           rows, num_rows, PanelOf(panel.values, weights.inputs), nullptr,
           [&](size_t r, size_t n, const int32_t* sums) { FinishColumnSums(sums, panel, outputs, r, n); });

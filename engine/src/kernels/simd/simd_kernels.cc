@@ -50,6 +50,7 @@ void Overwrite(KernelTable* table) {
   table->router_bf16 = RouterBf16;
 #endif
 #if HWY_TARGET == HWY_AVX3_DL
+  table->sum_rows = SumRows;
   table->product_panels = ProductPanels;
   table->product_of_columns = ProductOfColumns;
 #endif
