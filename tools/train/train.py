@@ -49,12 +49,16 @@ def samples_of(args, problem, path, rows):
     return student.Samples([(row.text, row.pair) for row in rows], problem.targets(numbers))
 
 
-def read_unlabelled(args):
-    """(text, pair or None) each."""
+def read_unlabelled(args, apart_from):
+    """(text, pair or None) each, but those that are equal to one of the rows `apart_from`, which measure."""
     if not args.unlabelled:
         return []
     rows = table.read_table(args.unlabelled, table.Columns(args.text, None, args.text_pair))
-    return [(row.text, row.pair) for row in rows]
+    measured = {repr(row.key()) for row in apart_from}
+    texts = [(row.text, row.pair) for row in rows if repr(row.key()) not in measured]
+    if len(texts) < len(rows):
+        say(f"{args.unlabelled}: {len(rows) - len(texts):,} of its texts are held out or tested, and left out")
+    return texts
 
 
 def read_samples(args):
@@ -66,12 +70,17 @@ def read_samples(args):
         wanted = min(options.HELD_OUT_SHARE, options.MOST_HELD_OUT / len(rows))
     kept, held = table.hold_out(rows, wanted, args.data_seed, by_label=not problem.is_regression)
     samples, held_out = (samples_of(args, problem, args.data, [rows[index] for index in part]) for part in (kept, held))
-    samples.unlabelled = read_unlabelled(args)
-    test = args.test and samples_of(args, problem, args.test, table.read_table(args.test, columns_of(args)))
+    test_rows = table.read_table(args.test, columns_of(args)) if args.test else []
+    test = samples_of(args, problem, args.test, test_rows) if test_rows else None
+    samples.unlabelled = read_unlabelled(args, [rows[index] for index in held] + test_rows)
     say(f"{len(samples):,} texts to learn from, {len(held_out):,} held out"
         + (f", {problem.num_outputs} classes" if problem.labels else "")
         + (f"; {len(samples.unlabelled):,} without labels" if args.unlabelled else ""))
-    return problem, samples, held_out if held else None, test or None
+    return problem, samples, held_out if held else None, test
+
+
+def unlabelled_settings(args):
+    return {"unlabelled_sha256": sha256(args.unlabelled)} if args.unlabelled else {}
 
 
 def plain_texts(samples):
@@ -121,8 +130,9 @@ def learn_from_teacher(args, problem, samples, held_out, run):
         Store(args.work, "teacher", settings, run, is_shared=True))
     copies = student.make_copies(samples, args, is_labelled_anew=True, seed=args.data_seed)
     more = [text for _, text in copies] + samples.unlabelled
-    for name in ("augmented", "splice", "swap", "drop", "mask", "unlabelled_sha256"):
+    for name in ("augmented", "splice", "swap", "drop", "mask"):
         settings[name] = getattr(args, name)
+    settings.update(unlabelled_settings(args))
     soft = teacher_tools.soft_labels(model, samples.texts + more, args,
                                      Store(args.work, "soft labels", settings, run, is_shared=True))
     return model.bert, more, soft
@@ -159,7 +169,6 @@ def run(args):
     checkpoints = f"{str(args.output).rstrip('/')}.work"
     args.work = args.work or checkpoints
     args.data_sha256 = sha256(args.data)
-    args.unlabelled_sha256 = args.unlabelled and sha256(args.unlabelled)
     args.max_length = options.model_fields(args).get("max_seq_length", ModelConfig().max_seq_length)
     problem, samples, held_out, test = read_samples(args)
     args.teacher_folder = teacher_tools.find_teacher(args.teacher)
@@ -180,7 +189,8 @@ def run(args):
         say(f"{lessons.num_cut} of {len(samples)} texts are cut to {args.max_length} tokens; see --max-length")
 
     settings = options.settings(args, config=options.model_fields(args), labels=problem.labels, pieces=len(pieces),
-                                pieces_sha256=hashlib.sha256("\n".join(pieces).encode()).hexdigest())
+                                pieces_sha256=hashlib.sha256("\n".join(pieces).encode()).hexdigest(),
+                                **unlabelled_settings(args))
     store = Store(checkpoints, "student", settings, stages)
     weights, notes = student.train(model, lessons, student.Judge(problem, held_out, framer, args, store), args, store)
     if processes.is_first:

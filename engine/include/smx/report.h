@@ -14,7 +14,8 @@ struct Report {
   /// Encoder with other Options needs more. 0 with kReference.
   size_t packed_bytes;
   size_t mapped_bytes;  ///< Of packed_bytes: mapped from the weights cache, see LoadOptions, and so no copy in memory.
-  uint64_t macs;        ///< Multiply-adds of the products of the last run; 0 before the first.
+  uint64_t macs;        ///< Multiply-adds of the products of the last run; 0 before the first. Where mixing matrices
+                        ///< are packed, for a few lengths, a text takes those of the next one.
   uint64_t macs_dense;  ///< The same, had no row been skipped because nobody reads it.
   const char* backend;  ///< "reference", "xnnpack" or "vnni", smx's own; see BackendChoice.
 };

@@ -108,8 +108,10 @@ Status Backend::ChooseInt8Products(const Options& options) {
   constexpr Int8Candidate kXnnpack = {Int8Products::kXnnpack, "xnnpack", CheckXnnpackProducts};
   constexpr Int8Candidate kPanels = {Int8Products::kPanels, "smx", CheckPanelProducts};
   // XNNPACK's products are faster than ours where it has AMX.
-  const bool prefers_xnnpack = HasAmxInt8() || options.backend == BackendChoice::kXnnpack;
-  const Int8Candidate candidates[] = {prefers_xnnpack ? kXnnpack : kPanels, prefers_xnnpack ? kPanels : kXnnpack};
+  const Int8Candidate with_amx[] = {kXnnpack, kPanels};
+  const Int8Candidate without[] = {kPanels, kXnnpack};
+  Span<const Int8Candidate> candidates = HasAmxInt8() ? Span<const Int8Candidate>(with_amx) : without;
+  if (options.backend == BackendChoice::kXnnpack) candidates = {with_amx, 1};
   return ChooseRightProducts(candidates, log, &int8_products);
 }
 

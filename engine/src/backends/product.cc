@@ -199,7 +199,8 @@ void RunProductOfColumns(const ProductWeights& weights, ConstMatF x, uint8_t* ro
   const KernelTable& kernels = backend->kernels;
   int32_t* const row_sums = backend->row_sums.data();
   kernels.sum_rows(weights.Row<int8_t>(0), weights.stride, weights.outputs, weights.inputs, row_sums);
-  const size_t values = weights.outputs * PanelBytes(weights.inputs) / kMacsPerValue;
+  const size_t quantized = x.rows * kPanelOutputs;
+  const size_t values = quantized + weights.outputs * PanelBytes(weights.inputs) / kMacsPerValue;
   backend->Split(NumPanels(x.cols), values, [&](size_t, size_t first, size_t count) {
     kernels.product_of_columns(x, weights, row_sums, first, count, room, out);
   });

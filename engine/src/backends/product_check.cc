@@ -94,10 +94,14 @@ Status CheckInt8Product(CheckedProductFn product, bool outputs_first, const Log&
 Status CheckProductOfColumns(const KernelTable& kernels, const Log& log) {
   Case c;
   SMX_TRY(c.Fill(/*outputs_first=*/true));
-  constexpr size_t kCols = kMaxRows;
+  constexpr size_t kCols = 70;  // more than two panels
   FixedArray<float> x, transposed, out, expected, room;
+  FixedArray<int8_t> values;
+  FixedArray<RowQuantization> params;
   SMX_TRY(x.Allocate(kInputs * kCols));
   SMX_TRY(transposed.Allocate(kInputs * kCols));
+  SMX_TRY(values.Allocate(kInputs * kCols));
+  SMX_TRY(params.Allocate(kCols));
   SMX_TRY(out.Allocate(kOutputs * kCols));
   SMX_TRY(expected.Allocate(kCols * kOutputs));
   SMX_TRY(room.Allocate(NumPanels(kCols) * ColumnPanelBytes(kInputs) / sizeof(float)));
@@ -105,10 +109,10 @@ Status CheckProductOfColumns(const KernelTable& kernels, const Log& log) {
   for (float& value : x) value = static_cast<float>(sequence.NextInt8()) * 0.01f;
   Transpose_f32__reference(DenseMat<const float>(x.data(), kInputs, kCols),
                            DenseMat(transposed.data(), kCols, kInputs));
-  const Mat<int8_t> rows = DenseMat(c.x.data(), kCols, kInputs);
+  const Mat<int8_t> rows = DenseMat(values.data(), kCols, kInputs);
   QuantizeRows_f32_qd8__reference(DenseMat<const float>(transposed.data(), kCols, kInputs), nullptr, rows,
-                                  c.params.data());
-  Product_qd8_f32_qc8w__reference(rows, c.params.data(), c.weights, DenseMat(expected.data(), kCols, kOutputs));
+                                  params.data());
+  Product_qd8_f32_qc8w__reference(rows, params.data(), c.weights, DenseMat(expected.data(), kCols, kOutputs));
   int32_t row_sums[kOutputs];
   kernels.sum_rows(c.kernel.data(), kInputs, kOutputs, kInputs, row_sums);
   kernels.product_of_columns(DenseMat<const float>(x.data(), kInputs, kCols), c.weights, row_sums, 0, NumPanels(kCols),

@@ -153,18 +153,19 @@ def test_a_teacher_labels_texts_that_nobody_labelled():
         tiny = tiny_teacher(f"{folder}/teacher")
         path = helpers.write_table(folder, helpers.texts(48, 1))
         test = helpers.write_table(folder, helpers.texts(100, 2), name="test.tsv")
-        more = helpers.write_table(folder, [(text,) for text, _ in helpers.texts(480, 3)], ("text",), "more.tsv")
+        more = [(text,) for text, _ in helpers.texts(480, 3) + helpers.texts(3, 2)]  # the last 3 are of the test set
+        more = helpers.write_table(folder, more, ("text",), "more.tsv")
         arguments = (path, "--teacher", tiny, "--config", helpers.write_config(folder), "--hold-out", 0, "--test", test,
                      "--epochs", 4, "--augmented", 0, "--vocab-size", 250, "--teacher-epochs", 40, "--batch-size", 16,
                      "--teacher-learning-rate", 5e-3, "--teacher-batch-size", 8, "--work", f"{folder}/work")
         words = helpers.run_train(*arguments, "-o", f"{folder}/without")
         assert "soft labels: 48 texts" in words, words
         words = helpers.run_train(*arguments, "-o", f"{folder}/with", "--unlabelled", more)
-        assert "480 without labels" in words and "soft labels: 528 texts" in words, words
+        assert "3 of its texts are held out or tested" in words and "480 without labels" in words and "soft labels: 528 texts" in words, words
         assert reused(words) == ["teacher"], words
         without, with_more = (json.loads(pathlib.Path(folder, name, "training.json").read_text(encoding="utf-8"))
                               for name in ("without", "with"))
-        assert with_more["settings"]["unlabelled_sha256"] and not without["settings"]["unlabelled_sha256"]
+        assert "unlabelled_sha256" in with_more["settings"] and "unlabelled_sha256" not in without["settings"]
         accuracies = [report["test"]["float32"]["accuracy"] for report in (without, with_more)]
         assert accuracies[1] > accuracies[0] + 0.1, accuracies
 

@@ -29,7 +29,7 @@ constexpr bool kHasRegions = false;
 
 size_t RoundUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
-bool IsInRegion(size_t bytes) { return kHasRegions && bytes >= kSmallestInRegion && bytes <= SIZE_MAX / 4; }
+bool FitsRegion(size_t bytes) { return kHasRegions && bytes >= kSmallestInRegion && bytes <= SIZE_MAX / 4; }
 
 }  // namespace
 
@@ -93,7 +93,10 @@ uint8_t* PackedHeap::AllocateInRegion(size_t bytes) {
 
 uint8_t* PackedHeap::Allocate(size_t bytes) {
   bytes = RoundUp(bytes, kAlignment);
-  if (IsInRegion(bytes)) return AllocateInRegion(bytes);
+  if (FitsRegion(bytes)) {
+    uint8_t* const block = AllocateInRegion(bytes);
+    if (block != nullptr) return block;  // else there may be room for these weights, if not for a region
+  }
   auto* const block = static_cast<uint8_t*>(std::aligned_alloc(kAlignment, bytes));
   if (block != nullptr) std::memset(block, 0, bytes);
   return block;
@@ -101,8 +104,8 @@ uint8_t* PackedHeap::Allocate(size_t bytes) {
 
 void PackedHeap::Free(uint8_t* data, size_t bytes) {
   bytes = RoundUp(bytes, kAlignment);
-  if (!IsInRegion(bytes)) return std::free(data);
   Region* const region = RegionOf(data);
+  if (region == nullptr) return std::free(data);
   if (data + bytes == region->data + region->used) region->used -= bytes;
   if (--region->num_blocks != 0) return;
   std::unique_ptr<Region>* place = &first_;
