@@ -6,6 +6,7 @@
 #include "backends/dft_sums.h"
 #include "backends/fft_lengths.h"
 #include "backends/kissfft/fft.h"
+#include "base/cpu_features.h"
 #include "base/log.h"
 #include "smx/platform.h"
 
@@ -18,13 +19,21 @@ constexpr char kProduct[] = "product";
 // Nanoseconds, measured on x86-64. The reference kernels and KissFFT are plain code, so their ratio, which decides, is
 // much the same elsewhere. Per value of a transform and level: KissFFT with the loops around it;
 constexpr double kFftNs = 1.1;
-// per value: products with a chirp or a filter; folding, transposing and quantizing around matrices;
+// per value: products with a chirp or a filter;
 constexpr double kFilterNs = 4;
-constexpr double kRowNs = 9;
-// per multiply-add: the reference kernels, of float32 where outputs are side by side, and where inputs are, whose sums
-// have an order.
-constexpr double kF32InputsFirstNs = 0.12;
+// per multiply-add: float32 where inputs are side by side, whose sums have an order.
 constexpr double kF32OutputsFirstNs = 0.9;
+
+struct Rates {
+  double f32_inputs_first_ns;  // per multiply-add: float32 where outputs are side by side
+  double row_ns;               // per value: folding, transposing and quantizing around matrices
+};
+
+/// By the vectors that there are, if any.
+Rates RatesOfProducts() {
+  if (!SMX_WITH_HIGHWAY) return {0.12, 9};
+  return HasAvx2() ? Rates{0.035, 4} : Rates{0.08, 5};
+}
 constexpr double kInt8Ns = 0.5;
 
 /// The best int8 product on one thread, per multiply-add: the order of magnitude.
@@ -33,7 +42,7 @@ double AcceleratedInt8Ns() {
     std::string_view isa;
     double ns;
   };
-  constexpr Rate kRates[] = {{"amx-int8", 0.002}, {"avx512vnni", 0.005}, {"avxvnni", 0.01},      {"avx512bw", 0.01},
+  constexpr Rate kRates[] = {{"amx-int8", 0.002}, {"avx512vnni", 0.003}, {"avxvnni", 0.01},      {"avx512bw", 0.01},
                              {"avx2", 0.02},      {"neon-i8mm", 0.01},   {"neon-dotprod", 0.02}, {"neon", 0.1}};
   for (const Rate& rate : kRates) {
     if (rate.isa == IsaName()) return rate.ns;
@@ -63,7 +72,7 @@ double ProductUs(const MixingCost& cost, WeightType type, const PrepareContext& 
   const bool is_accelerated = SMX_WITH_XNNPACK && context.options.backend != BackendChoice::kReference;
   const double mac_ns = type == WeightType::kF32 ? cost.f32_mac_ns : is_accelerated ? AcceleratedInt8Ns() : kInt8Ns;
   const double values = static_cast<double>(context.config.max_seq_len) * static_cast<double>(context.config.d_model);
-  return 1e-3 * (static_cast<double>(cost.product_macs) * mac_ns + values * kRowNs);
+  return 1e-3 * (static_cast<double>(cost.product_macs) * mac_ns + values * RatesOfProducts().row_ns);
 }
 
 Status CheckFft(const PrepareContext& context) {
@@ -100,7 +109,7 @@ Status Decide(WeightType type, const PrepareContext& context, StageChoice* choic
 MixingCost FourierCost(size_t max_seq_len, size_t d_model, bool is_hartley) {
   const double us =
       Pairs(d_model) * TransformUs(max_seq_len) + static_cast<double>(EvenLength(max_seq_len)) * TransformUs(d_model);
-  return {us, FourierMacs(max_seq_len, d_model, is_hartley), kF32InputsFirstNs};
+  return {us, FourierMacs(max_seq_len, d_model, is_hartley), RatesOfProducts().f32_inputs_first_ns};
 }
 
 MixingCost ToeplitzCost(size_t max_seq_len, size_t d_model, bool is_circulant) {
