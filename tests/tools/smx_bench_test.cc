@@ -99,7 +99,8 @@ TEST_CASE("bench: --mixers measures every way of every mixing, and says what the
     }
   }
   CHECK(report.at("shapes").at(1).at("planner_int8").at("way") == "product");
-  CHECK(report.at("shapes").at(1).at("planner_f32").at("way") == (SMX_WITH_KISSFFT ? "fft" : "product"));
+  // On every machine; Fourier's of this size depends on its vectors.
+  CHECK(report.at("shapes").at(3).at("planner_f32").at("way") == (SMX_WITH_KISSFFT ? "fft" : "product"));
 }
 
 TEST_CASE("bench: --mixers with a model, neither of them, or sizes that it has not are usage errors") {
