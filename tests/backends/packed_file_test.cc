@@ -148,7 +148,7 @@ TEST_CASE("packed file: each part of the fingerprint makes it stale, with a word
   CheckRefused("not those of a weights cache", [](auto* header, auto*) { header->magic[3] = 'x'; });
   CheckRefused("byte order", [](auto* header, auto*) { header->byte_order = 0x04030201; });
   CheckRefused("size of pointers", [](auto* header, auto*) { header->pointer_bytes = 2; });
-  CheckRefused("version 1, this build writes 3", [](auto* header, auto*) { header->version = 1; });
+  CheckRefused("version 1, this build writes 4", [](auto* header, auto*) { header->version = 1; });
   CheckRefused("another model", [](auto* header, auto*) { header->fingerprint.model_sha256[31] = 0; });
   CheckRefused("another build of XNNPACK", [](auto* header, auto*) { header->fingerprint.library_sha256[0] = 0; });
   CheckRefused("\"iso\", this machine has \"isa\"", [](auto* header, auto*) { header->fingerprint.isa[2] = 'o'; });
@@ -172,7 +172,7 @@ TEST_CASE("packed file: numbers that contradict each other or the file are refus
       CHECK((Read(bytes, 0).status == Status::kOk) == is_sound);
     }
   }
-  for (const uint64_t order : {uint64_t{PackedKey::kPanels} + 1, UINT64_MAX}) {
+  for (const uint64_t order : {uint64_t{PackedKey::kRows} + 1, UINT64_MAX}) {
     CheckRefused("order", [order](auto*, auto* entries) { entries[2].key.order = order; });
   }
   for (const uint64_t origin : {uint64_t{PackedKey::kAddress}, UINT64_MAX}) {

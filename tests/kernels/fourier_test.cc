@@ -93,6 +93,22 @@ TEST_CASE("fold, unfold: an even and an odd length by hand") {
   CHECK(std::vector<float>(y.begin(), y.begin() + 4) == std::vector<float>{-9, -18 + 1100, -27, -18 - 1100});
 }
 
+TEST_CASE("fold columns: an even and an odd length by hand, in two parts") {
+  const float x[] = {1, 10, 2, 20, 3, 30, 4, 40, 5, 50};
+  std::vector<float> even(6), odd(4);
+  const auto fold = [&](size_t n, size_t first, size_t count) {
+    smx::FoldColumns_f32__reference(DenseMat(x, n, 2), first, count, DenseMat(even.data(), EvenLength(n), 2),
+                                    DenseMat(odd.data(), OddLength(n), 2));
+  };
+  fold(5, 0, 2);
+  fold(5, 2, 1);
+  CHECK(even == std::vector<float>{1, 10, 7, 70, 7, 70});
+  CHECK(odd == std::vector<float>{-3, -30, -1, -10});
+  fold(4, 0, 3);
+  CHECK(even == std::vector<float>{1, 10, 6, 60, 3, 30});
+  CHECK(std::vector<float>(odd.begin(), odd.begin() + 2) == std::vector<float>{-2, -20});
+}
+
 TEST_CASE("fold: lengths 1 and 2 have no odd part") {
   const float x[] = {3, 5};
   float even[2];

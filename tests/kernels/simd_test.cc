@@ -110,6 +110,9 @@ TEST_CASE("simd: every instruction set takes every kernel that it has from itsel
     CHECK((table.transpose != reference.transpose));
     CHECK((table.attention_head != reference.attention_head));
     CHECK((table.attention_head_qs16 != reference.attention_head_qs16));
+    CHECK((table.fold != reference.fold));
+    CHECK((table.fold_columns != reference.fold_columns));
+    CHECK((table.unfold != reference.unfold));
     CHECK((table.router_f32 != reference.router_f32));
 #if !defined(__arm__)  // has no vectors of double
     CHECK((table.router_bf16 != reference.router_bf16));
@@ -250,6 +253,48 @@ TEST_CASE("simd: transposition moves every value, and writes zeros behind") {
       table.transpose(in.mat(), out.mat());
       smx::Transpose_f32__reference(in.mat(), expected.mat());
       CHECK(std::memcmp(out.values.data(), expected.values.data(), out.values.size() * sizeof(float)) == 0);
+    }
+  });
+}
+
+TEST_CASE("simd: rows and columns fold, and rows unfold, with the reference's bits, with every part and without") {
+  Numbers numbers;
+  ForAll([&](const KernelTable& table, size_t n, Kind kind) {
+    const size_t num_even = smx::EvenLength(n), num_odd = smx::OddLength(n);
+    const Matrix rows = numbers.Make(3, n, 2, kind);
+    Matrix even(3, num_even, 1), even_expected = even, odd(3, num_odd, 3), odd_expected = odd;
+    table.fold(rows.mat(), even.mat(), odd.mat());
+    smx::Fold_f32__reference(rows.mat(), even_expected.mat(), odd_expected.mat());
+    CHECK(SameBits(even.values, even_expected.values));
+    CHECK(SameBits(odd.values, odd_expected.values));
+
+    for (const size_t length : {1, 2, 5, 8}) {
+      CAPTURE(length);
+      const Matrix columns = numbers.Make(length, n, 2, kind);
+      Matrix even_rows(smx::EvenLength(length), n, 1), even_rows_expected = even_rows;
+      Matrix odd_rows(smx::OddLength(length), n, 3), odd_rows_expected = odd_rows;
+      const size_t half = even_rows.rows / 2;
+      table.fold_columns(columns.mat(), 0, half, even_rows.mat(), odd_rows.mat());
+      table.fold_columns(columns.mat(), half, even_rows.rows - half, even_rows.mat(), odd_rows.mat());
+      smx::FoldColumns_f32__reference(columns.mat(), 0, even_rows.rows, even_rows_expected.mat(),
+                                      odd_rows_expected.mat());
+      CHECK(SameBits(even_rows.values, even_rows_expected.values));
+      CHECK(SameBits(odd_rows.values, odd_rows_expected.values));
+    }
+
+    const Matrix evens = numbers.Make(2, num_even, 0, kind), odds = numbers.Make(2, num_odd, 0, kind);
+    for (unsigned parts = 0; parts < 16; ++parts) {
+      CAPTURE(parts);
+      smx::FoldedRow row;
+      row.even = evens.mat().Row(0);
+      if ((parts & 1u) != 0) row.even_too = evens.mat().Row(1);
+      if ((parts & 2u) != 0) row.odd = odds.mat().Row(0);
+      if ((parts & 4u) != 0) row.minus_odd = odds.mat().Row(1);
+      row.sign = (parts & 8u) != 0 ? -1.0f : 1.0f;
+      std::vector<float> out(n + 1, Matrix::kGap), expected = out;
+      table.unfold(row, n, out.data());
+      smx::Unfold_f32__reference(row, n, expected.data());
+      CHECK(SameBits(out, expected));
     }
   });
 }

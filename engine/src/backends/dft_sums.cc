@@ -1,5 +1,6 @@
 #include "backends/dft_sums.h"
 
+#include "backends/packed/packed_store.h"
 #include "base/fixed_array.h"
 
 namespace smx {
@@ -47,13 +48,19 @@ const void* DftSums::FillMatrix(size_t length, size_t outputs, const DftScratch&
   return scratch.matrix;
 }
 
-Status DftSums::Pack(size_t length, size_t outputs, size_t max_rows, Backend* backend, Product* product) const {
+template <typename Use>
+Status DftSums::MakeMatrix(size_t length, size_t outputs, const Use& use) const {
   FixedArray<float> twiddles;
   FixedArray<int8_t> matrix;
   SMX_TRY(twiddles.Allocate(2 * length));
   SMX_TRY(matrix.Allocate(Count(length) * outputs));
   const DftScratch scratch = {twiddles.data(), matrix.data()};
-  return product->Create(WeightsOf(length, outputs, FillMatrix(length, outputs, scratch)), max_rows, backend);
+  return use(WeightsOf(length, outputs, FillMatrix(length, outputs, scratch)));
+}
+
+Status DftSums::Pack(size_t length, size_t outputs, size_t max_rows, Backend* backend, Product* product) const {
+  return MakeMatrix(length, outputs,
+                    [&](const ProductWeights& made) { return product->Create(made, max_rows, backend); });
 }
 
 Status DftSums::Create(size_t length, size_t max_rows, bool first_alone, Backend* backend) {
@@ -75,6 +82,24 @@ Status DftSums::Run(size_t length, const ProductInput& in, const DftScratch& scr
   if (Product* const packed = PackedFor(length, out.cols); packed != nullptr) return packed->Run(in, out, backend);
   RunReferenceProduct(WeightsOf(length, out.cols, FillMatrix(length, out.cols, scratch)), in, out, backend);
   return Status::kOk;
+}
+
+bool DftSums::HasColumns(const Backend& backend) const {
+  return HasProductOfColumns(WeightsOf(1, 1, /*matrix=*/nullptr), backend);
+}
+
+Status DftSums::CreateForColumns(size_t length, Backend* backend) {
+  const size_t count = Count(length);
+  if (count == 0) return Status::kOk;
+  packed_length_ = length;
+  SMX_TRY(backend->ReserveRowSums(count));
+  return MakeMatrix(length, count, [&](const ProductWeights& made) { return KeepMatrix(made, backend, &rows_); });
+}
+
+void DftSums::RunColumns(size_t length, ConstMatF in, const DftScratch& scratch, uint8_t* room, MatF out,
+                         Backend* backend) {
+  const void* const matrix = length == packed_length_ ? rows_->data : FillMatrix(length, out.rows, scratch);
+  RunProductOfColumns(WeightsOf(length, out.rows, matrix), in, room, out, backend);
 }
 
 uint64_t FourierMacs(size_t n, size_t d, bool is_hartley) {

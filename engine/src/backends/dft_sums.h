@@ -13,8 +13,8 @@ struct DftScratch {
 };
 
 /// The cosine or the sine sums of kernels/fourier.h over folded rows of length n, as a product with a matrix that is in
-/// no file. It is packed for one length, once per model; for every other length of a text it is made anew in each
-/// run, which takes a part of a hundredth of the product by the reference kernel.
+/// no file. It is packed for one length, once per model; for every other length of a text it is made anew in each run,
+/// which takes a part of a hundredth of the product by the reference kernel, and less than a fifth of that of columns.
 class DftSums {
  public:
   void Prepare(DftPart part, WeightType type);
@@ -27,11 +27,22 @@ class DftSums {
   /// in [rows, Count(length)], out [rows, Count(length)] or [rows, 1]. No heap call.
   Status Run(size_t length, const ProductInput& in, const DftScratch& scratch, MatF out, Backend* backend);
 
+  /// Whether sums of columns are quick, for every length. With them, in place of the two above:
+  bool HasColumns(const Backend& backend) const;
+  /// @retval kOutOfMemory
+  Status CreateForColumns(size_t length, Backend* backend);
+  /// in [Count(length), cols] is folded along columns; out: the first sums of each, [outputs, cols]. room:
+  /// ProductOfColumnsBytes. No heap call.
+  void RunColumns(size_t length, ConstMatF in, const DftScratch& scratch, uint8_t* room, MatF out, Backend* backend);
+
   /// How many sums there are; 0 for sines of fewer than three numbers.
   size_t Count(size_t length) const { return part_ == DftPart::kCosines ? EvenLength(length) : OddLength(length); }
 
  private:
   ProductWeights WeightsOf(size_t length, size_t outputs, const void* matrix) const;
+  /// use(the weights), while the matrix is there.
+  template <typename Use>
+  Status MakeMatrix(size_t length, size_t outputs, const Use& use) const;
   Status Pack(size_t length, size_t outputs, size_t max_rows, Backend* backend, Product* product) const;
   Product* PackedFor(size_t length, size_t outputs);
   const void* FillMatrix(size_t length, size_t outputs, const DftScratch& scratch) const;
@@ -41,6 +52,7 @@ class DftSums {
   size_t packed_length_ = 0;  // 0: none
   bool has_first_ = false;
   Product all_, first_;
+  const PackedBlock* rows_ = nullptr;  // for columns
 };
 
 /// Multiply-adds of Fourier or Hartley mixing [n, d] by products when all rows of the output are read: the sequence,

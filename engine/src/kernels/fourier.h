@@ -24,6 +24,10 @@ inline size_t OddLength(size_t n) { return (n - 1) / 2; }
 /// even [rows, EvenLength(n)] and odd [rows, OddLength(n)] of each row of `in` [rows, n], n > 0.
 using FoldFn = void (*)(ConstMatF in, MatF even, MatF odd);
 
+/// The same of each column of `in` [n, cols]: `count` rows from `first` on of even [EvenLength(n), cols], and of odd
+/// [OddLength(n), cols] row j - 1 with row j of even, where there is one.
+using FoldColumnsFn = void (*)(ConstMatF in, size_t first, size_t count, MatF even, MatF odd);
+
 /// y [n] out of two parts: y[k] = e[k] + o[k] and y[n - k] = e[k] - o[k], where e = even + sign * even_too, of
 /// EvenLength(n), and o = odd - sign * minus_odd, of OddLength(n) from k = 1 on. Null counts as zeros; `even` is there.
 struct FoldedRow {
@@ -48,6 +52,7 @@ void FillDftMatrix(const float* twiddles, size_t n, DftPart part, Mat<int8_t> ou
 inline constexpr float kDftScale = 127.0f;
 
 void Fold_f32__reference(ConstMatF in, MatF even, MatF odd);
+void FoldColumns_f32__reference(ConstMatF in, size_t first, size_t count, MatF even, MatF odd);
 void Unfold_f32__reference(const FoldedRow& row, size_t n, float* out);
 
 }  // namespace smx

@@ -28,6 +28,7 @@ struct KernelTable {
   AttentionHeadFn attention_head = AttentionHead_f32__reference;
   AttentionHeadFn attention_head_qs16 = AttentionHead_f32_qs16__reference;
   FoldFn fold = Fold_f32__reference;
+  FoldColumnsFn fold_columns = FoldColumns_f32__reference;
   UnfoldFn unfold = Unfold_f32__reference;
   RouterFn router_f32 = Router_f32__reference;
   RouterFn router_bf16 = Router_bf16__reference;

@@ -45,6 +45,11 @@ struct RowQuantization {
 /// How a row is quantized whose values and 0 lie in min .. max; NaN does not count.
 RowQuantization QuantizationOf(float min, float max);
 
+/// Infinities count as this, so that scales stay finite.
+inline constexpr float kLargestQuantized = 1e38f;
+/// A smaller scale would be subnormal, which kernels may flush to zero.
+inline constexpr float kSmallestRowScale = 1e-30f;
+
 /// Multiplies each row of `in` [rows, cols] by `input_scales` [cols], unless they are null, and quantizes it to qd8:
 /// the range of its values and 0 is spread over -128..127, so 0 is exact and zeros behind a row change nothing.
 ///

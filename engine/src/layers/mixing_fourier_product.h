@@ -14,7 +14,8 @@ namespace smx {
 ///
 /// An axis takes a fourth of the multiply-adds of a learned kernel, or half, as sums are over folded rows and only half
 /// of them differ. The sequence first: rows that nobody reads are dead from there on. int8 as in linear mixing,
-/// activations quantized per row; the matrices have one scale.
+/// activations quantized per row; the matrices have one scale. With byte products the sequence's sums are of columns,
+/// and nothing is transposed.
 class MixingFourierProduct {
  public:
   void Prepare(WeightType type, bool is_hartley, const PrepareContext& context);
@@ -25,14 +26,20 @@ class MixingFourierProduct {
  private:
   struct TokenSums;
 
-  Status MixSequence(const RunContext& run, ConstMatF x, size_t num_outputs, MatF cosine_sums, MatF sine_sums);
-  Status MixHidden(const RunContext& run, const TokenSums& sums);
+  DftScratch ScratchOf(const RunContext& run) const;
+  Status MixSequence(const RunContext& run, ConstMatF x, MatF cosine_sums, MatF sine_sums);
+  Status MixChannels(const RunContext& run, ConstMatF x, MatF cosine_sums, MatF sine_sums);
+  void MixColumns(const RunContext& run, ConstMatF x, MatF cosine_sums, MatF sine_sums);
+  Status MixHidden(const RunContext& run, ConstMatF tokens, const TokenSums& sums);
+  void Unfold(const RunContext& run, const TokenSums& sums, size_t num_tokens, MatF out) const;
 
   bool is_hartley_ = false;
+  bool by_columns_ = false;
   size_t d_model_ = 0;
   DftSums sequence_cosines_, sequence_sines_, hidden_cosines_, hidden_sines_;
   ProductInputRoom channels_room_, tokens_room_;
-  BufferId twiddles_, matrix_, channels_, folded_channels_, channel_sums_, tokens_, folded_tokens_, token_sums_;
+  // Every step reads one of the two workspaces and writes the other.
+  BufferId twiddles_, matrix_, columns_room_, workspace_, other_workspace_;
 };
 
 }  // namespace smx

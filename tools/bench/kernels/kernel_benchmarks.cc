@@ -151,6 +151,13 @@ void Fold(State& state, FoldFn kernel, const ModelShape& model) {
           [&] { kernel(in.mat(cols), even.mat(EvenLength(cols)), odd.mat(OddLength(cols))); });
 }
 
+void FoldColumns(State& state, FoldColumnsFn kernel, const ModelShape& model) {
+  const size_t n = model.num_tokens, cols = model.d_model;
+  const Floats in(n * cols), even(EvenLength(n) * cols), odd(OddLength(n) * cols);
+  Measure(state, Shape(n, cols), {in.bytes(), even.bytes() + odd.bytes(), 0}, 0,
+          [&] { kernel(in.mat(cols), 0, EvenLength(n), even.mat(cols), odd.mat(cols)); });
+}
+
 void Unfold(State& state, UnfoldFn kernel, const ModelShape& model) {
   const size_t rows = model.num_tokens, cols = model.d_model;
   const Floats even(rows * EvenLength(cols)), odd(rows * OddLength(cols)), out(rows * cols);
@@ -320,6 +327,7 @@ void RegisterAll() {
   Register("attention_head_f32", &KernelTable::attention_head, AttentionHead);
   Register("attention_head_f32_qs16", &KernelTable::attention_head_qs16, AttentionHead);
   Register("fold_f32", &KernelTable::fold, Fold);
+  Register("fold_columns_f32", &KernelTable::fold_columns, FoldColumns);
   Register("unfold_f32", &KernelTable::unfold, Unfold);
   Register("router_f32", &KernelTable::router_f32, Router);
   Register("router_bf16", &KernelTable::router_bf16, Router);

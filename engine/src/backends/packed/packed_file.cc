@@ -67,7 +67,7 @@ Status CheckEntries(const FixedArray<PackedFileEntry>& entries, uint64_t file_by
     const PackedFileEntry& entry = entries[i];
     const Checked offset = end.AlignedUp(PackedAlignment(entry.bytes));
     end = offset + Checked(entry.bytes) + Checked(kPackedSlackBytes);
-    if (entry.bytes != 0 && entry.key.origin < PackedKey::kAddress && entry.key.order <= PackedKey::kPanels &&
+    if (entry.bytes != 0 && entry.key.origin < PackedKey::kAddress && entry.key.order <= PackedKey::kRows &&
         end.AtMost(file_bytes) && entry.offset == offset.value()) {
       continue;
     }

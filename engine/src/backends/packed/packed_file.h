@@ -19,7 +19,7 @@ namespace smx {
 /// Which weights of a model, which part of them, and in whose order.
 struct PackedKey {
   enum Origin : uint64_t { kFile, kMade, kAddress };
-  enum Order : uint64_t { kXnnpack, kPanels };
+  enum Order : uint64_t { kXnnpack, kPanels, kRows };
 
   uint64_t origin;
   uint64_t place;  // kFile: in the model's file; kMade: ProductWeights::made_matrix; kAddress, never stored: in memory
@@ -56,7 +56,7 @@ static_assert(sizeof(PackedFileEntry) == 56 && sizeof(PackedFileHeader) == 192);
 
 inline constexpr uint8_t kPackedMagic[8] = {0x89, 'S', 'M', 'X', 'P', '\r', '\n', 0x1a};
 inline constexpr uint32_t kPackedByteOrder = 0x01020304;
-inline constexpr uint32_t kPackedFileVersion = 3;
+inline constexpr uint32_t kPackedFileVersion = 4;
 inline constexpr uint64_t kPackedSlackBytes = 128;  // at least what the library reads behind the end
 
 /// Small weights lie side by side; large ones, such as an expert's, on pages of their own, so that they can be released

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/elementary.h"
+
 namespace smx {
 namespace {
 
@@ -41,7 +43,8 @@ Point OnCircle(size_t k, size_t n) {
 }
 
 void Store(float value, float* out) { *out = value; }
-void Store(float value, int8_t* out) { *out = static_cast<int8_t>(std::nearbyintf(value * kDftScale)); }
+/// Adding kRound rounds half to even, as nearbyintf does by a call of the C library.
+void Store(float value, int8_t* out) { *out = static_cast<int8_t>(value * kDftScale + kRound - kRound); }
 
 template <typename T>
 void FillMatrix(const float* twiddles, size_t n, DftPart part, Mat<T> out) {
@@ -85,6 +88,21 @@ void Fold_f32__reference(ConstMatF in, MatF even, MatF odd) {
       o[j - 1] = x[j] - x[n - j];
     }
     if (n % 2 == 0) e[n / 2] = x[n / 2];
+  }
+}
+
+void FoldColumns_f32__reference(ConstMatF in, size_t first, size_t count, MatF even, MatF odd) {
+  for (size_t j = first; j < first + count; ++j) {
+    if (j == 0 || j > odd.rows) {
+      std::copy_n(in.Row(j), in.cols, even.Row(j));
+      continue;
+    }
+    const float* const low = in.Row(j);
+    const float* const high = in.Row(in.rows - j);
+    for (size_t c = 0; c < in.cols; ++c) {
+      even.Row(j)[c] = low[c] + high[c];
+      odd.Row(j - 1)[c] = low[c] - high[c];
+    }
   }
 }
 

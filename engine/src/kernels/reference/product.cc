@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/elementary.h"
+
 namespace smx {
 namespace {
 
@@ -57,21 +59,16 @@ int32_t IntegerProduct(const int8_t* x, int32_t zero_point, const ProductWeights
 }  // namespace
 
 RowQuantization QuantizationOf(float min, float max) {
-  // Infinities become the largest finite magnitude, so that scales stay finite.
-  constexpr float kLargest = 1e38f;
-  min = std::max(min, -kLargest);
-  max = std::min(max, kLargest);
-  // Below this a scale would be subnormal, which kernels may flush to zero.
-  constexpr float kSmallestScale = 1e-30f;
+  min = std::max(min, -kLargestQuantized);
+  max = std::min(max, kLargestQuantized);
   if (max == min) return {0, 1.0f};
-  const float scale = std::max(max / 255.0f - min / 255.0f, kSmallestScale);
+  const float scale = std::max(max / 255.0f - min / 255.0f, kSmallestRowScale);
   const float from_min = -128.0f - min / scale;
   const float from_max = 127.0f - max / scale;
   const float error_min = 128.0f + std::fabs(min / scale);
   const float error_max = 127.0f + std::fabs(max / scale);
   const float zero_point = error_min < error_max ? from_min : from_max;
   // Adding it rounds half to even, as nearbyintf does by a call of the C library.
-  constexpr float kRound = 12582912.0f;
   return {static_cast<int32_t>(std::clamp(zero_point, -128.0f, 127.0f) + kRound - kRound), scale};
 }
 

@@ -230,6 +230,27 @@ HWY_INLINE ColumnPanel ColumnPanelOf(uint8_t* room, size_t inputs, size_t p) {
   return {values, scales, reinterpret_cast<int32_t*>(scales + kPanelOutputs)};
 }
 
+struct ColumnQuantization {
+  Vec scales;
+  VecI zero_points;
+};
+
+/// As the reference's function of this name, of many columns.
+HWY_INLINE ColumnQuantization QuantizationOf(Vec min, Vec max) {
+  min = hn::Max(min, Set(-kLargestQuantized));
+  max = hn::Min(max, Set(kLargestQuantized));
+  const auto is_zero = hn::Eq(min, max);
+  const Vec range = hn::Sub(hn::Div(max, Set(255.0f)), hn::Div(min, Set(255.0f)));
+  const Vec scales = hn::Max(range, Set(kSmallestRowScale));
+  const Vec low = hn::Div(min, scales);
+  const Vec high = hn::Div(max, scales);
+  const auto low_errs_less = hn::Lt(hn::Add(Set(128.0f), hn::Abs(low)), hn::Add(Set(127.0f), hn::Abs(high)));
+  Vec zero = hn::IfThenElse(low_errs_less, hn::Sub(Set(-128.0f), low), hn::Sub(Set(127.0f), high));
+  zero = hn::Add(hn::Min(hn::Max(zero, Set(-128.0f)), Set(127.0f)), Set(kRound));
+  const VecI integers = hn::ConvertTo(kI, hn::Sub(zero, Set(kRound)));
+  return {hn::IfThenElse(is_zero, Set(1.0f), scales), hn::IfThenZeroElse(hn::RebindMask(kI, is_zero), integers)};
+}
+
 /// The columns of x from c on, `count` or as many as a panel has, each quantized as QuantizeRows does a row.
 inline void QuantizeColumns(ConstMatF x, size_t c, size_t count, ColumnPanel panel) {
   const auto value = [&](size_t k, size_t i) {
@@ -245,15 +266,10 @@ inline void QuantizeColumns(ConstMatF x, size_t c, size_t count, ColumnPanel pan
       max[i] = hn::Max(max[i], v);
     }
   }
-  float lowest[kPanelOutputs], highest[kPanelOutputs];
   for (size_t i = 0; i < kPanelVectors; ++i) {
-    hn::StoreU(min[i], kF, lowest + i * kWidth);
-    hn::StoreU(max[i], kF, highest + i * kWidth);
-  }
-  for (size_t n = 0; n < kPanelOutputs; ++n) {
-    const RowQuantization params = QuantizationOf(lowest[n], highest[n]);
-    panel.scales[n] = params.scale;
-    panel.offsets[n] = params.zero_point + kPanelOffset;
+    const ColumnQuantization params = QuantizationOf(min[i], max[i]);
+    hn::StoreU(params.scales, kF, panel.scales + i * kWidth);
+    hn::StoreU(hn::Add(params.zero_points, hn::Set(kI, kPanelOffset)), kI, panel.offsets + i * kWidth);
   }
   for (size_t i = 0; i < kPanelVectors; ++i) {
     // Rounds as QuantizeRow does.

@@ -26,6 +26,7 @@
 #include "kernels/simd/activations-inl.h"
 #include "kernels/simd/attention-inl.h"
 #include "kernels/simd/attention_qs16-inl.h"
+#include "kernels/simd/fourier-inl.h"
 #include "kernels/simd/product-inl.h"
 #include "kernels/simd/product_panels-inl.h"
 #include "kernels/simd/router-inl.h"
@@ -45,6 +46,9 @@ void Overwrite(KernelTable* table) {
   table->transpose = Transpose<float>;
   table->attention_head = AttentionHead;
   table->attention_head_qs16 = AttentionHeadQs16;
+  table->fold = Fold;
+  table->fold_columns = FoldColumns;
+  table->unfold = Unfold;
   table->router_f32 = RouterF32;
 #if HWY_HAVE_FLOAT64
   table->router_bf16 = RouterBf16;
