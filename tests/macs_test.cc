@@ -88,6 +88,12 @@ void CountProductF32(ConstMatF x, const ProductWeights& weights, MatF out) {
   counted_macs = before + uint64_t{x.rows} * weights.inputs * weights.outputs;
 }
 
+void CountProductQd8(Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights, MatF out) {
+  const uint64_t before = counted_macs;
+  real_kernels.product_qd8_f32_qc8w(x, params, weights, out);
+  counted_macs = before + uint64_t{x.rows} * weights.inputs * weights.outputs;
+}
+
 void CountPanels(const smx::PanelInput& in, const ProductWeights& weights, const uint8_t* panels, size_t first,
                  size_t count, MatF out) {
   const size_t outputs = std::min(count * smx::kPanelOutputs, weights.outputs - first * smx::kPanelOutputs);
@@ -114,6 +120,7 @@ KernelTable WrapMakeKernelTable(bool fast) {
   table.attention_head = CountAttentionHead<&KernelTable::attention_head>;
   table.attention_head_qs16 = CountAttentionHead<&KernelTable::attention_head_qs16>;
   table.product_f32 = CountProductF32;
+  table.product_qd8_f32_qc8w = CountProductQd8;
   if (table.product_panels != nullptr) table.product_panels = CountPanels;
   if (table.product_of_columns != nullptr) table.product_of_columns = CountProductOfColumns;
   return table;

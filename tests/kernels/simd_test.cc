@@ -3,6 +3,7 @@
 
 #include "kernels/simd/simd_kernels.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -102,6 +103,7 @@ TEST_CASE("simd: every instruction set takes every kernel that it has from itsel
     CHECK((table.product_of_columns != nullptr) == has_byte_products);
     CHECK((table.quantize_rows != reference.quantize_rows));
     CHECK((table.product_f32 != reference.product_f32));
+    CHECK((table.product_qd8_f32_qc8w != reference.product_qd8_f32_qc8w));
     CHECK((table.scale_channels != reference.scale_channels));
     CHECK((table.add_layer_norm != reference.add_layer_norm));
     CHECK((table.gelu != reference.gelu));
@@ -157,6 +159,44 @@ TEST_CASE("simd: products in float32 have the reference's bits, in both orders, 
         Matrix out(rows, cols, 5), expected(rows, cols, 5);
         table.product_f32(x.mat(), weights, out.mat());
         smx::Product_f32__reference(x.mat(), weights, expected.mat());
+        CHECK(SameBits(out.values, expected.values));
+      }
+    }
+  });
+}
+
+TEST_CASE("simd: int8 products have the reference's bits, in both orders, for every zero point, also at the limits") {
+  Numbers numbers;
+  ForAll([&](const KernelTable& table, size_t inputs, Kind kind) {
+    for (const size_t outputs : {1, 4, 7}) {
+      CAPTURE(outputs);
+      constexpr size_t kRows = 3;
+      const size_t stride = inputs + 3;
+      std::vector<int8_t> x(kRows * stride), kernel((inputs + 2) * (outputs + 2));
+      for (std::vector<int8_t>* values : {&x, &kernel}) {
+        for (int8_t& v : *values) v = static_cast<int8_t>(std::clamp(numbers.Next(Kind::kLarge), -127.0f, 127.0f));
+      }
+      if (kind == Kind::kAnyBits) {
+        std::fill(x.begin(), x.end(), int8_t{127});
+        std::fill(kernel.begin(), kernel.end(), int8_t{-127});
+      }
+      const RowQuantization params[kRows] = {{-128, 0.25f}, {127, 3.0f}, {-7, 0.01f}};
+      const std::vector<float> bias = numbers.Vector(outputs), scales = numbers.Vector(outputs);
+      for (const bool outputs_first : {false, true}) {
+        smx::ProductWeights weights;
+        weights.type = smx::WeightType::kQc8w;
+        weights.outputs_first = outputs_first;
+        weights.inputs = inputs;
+        weights.outputs = outputs;
+        weights.stride = static_cast<std::ptrdiff_t>(outputs_first ? inputs + 2 : outputs + 2);
+        weights.kernel = kernel.data();
+        weights.scales = scales.data();
+        weights.has_one_scale = outputs == 4;
+        weights.bias = outputs == 4 ? nullptr : bias.data();
+        Matrix out(kRows, outputs, 5), expected(kRows, outputs, 5);
+        const smx::Mat<const int8_t> rows = {x.data(), kRows, inputs, stride};
+        table.product_qd8_f32_qc8w(rows, params, weights, out.mat());
+        smx::Product_qd8_f32_qc8w__reference(rows, params, weights, expected.mat());
         CHECK(SameBits(out.values, expected.values));
       }
     }

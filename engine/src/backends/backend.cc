@@ -49,10 +49,8 @@ Status CheckXnnpackProducts(const Log& log) {
 }
 
 Status CheckPanelProducts(const Log& log) {
-  const KernelTable kernels = MakeKernelTable(/*fast=*/true);
-  if (kernels.product_panels == nullptr) return Status::kUnsupported;
   for (const bool outputs_first : {false, true}) SMX_TRY(CheckInt8Product(RunPanelProductOnce, outputs_first, log));
-  return CheckProductOfColumns(kernels, log);
+  return Status::kOk;
 }
 
 Status CreateStore(const Log& log, SharedSlot* shared) {
@@ -112,7 +110,19 @@ Status Backend::ChooseInt8Products(const Options& options) {
   const Int8Candidate without[] = {kPanels, kXnnpack};
   Span<const Int8Candidate> candidates = HasAmxInt8() ? Span<const Int8Candidate>(with_amx) : without;
   if (options.backend == BackendChoice::kXnnpack) candidates = {with_amx, 1};
-  return ChooseRightProducts(candidates, log, &int8_products);
+  SMX_TRY(ChooseRightProducts(candidates, log, &int8_products));
+  return options.backend == BackendChoice::kXnnpack || !has_fast_int8() ? Status::kOk : CheckColumns();
+}
+
+Status Backend::CheckColumns() {
+  if (kernels.product_of_columns == nullptr) return Status::kOk;
+  const Status checked = CheckProductOfColumns(kernels, log);
+  if (checked != Status::kOk && checked != Status::kBackendFailure) return checked;
+  has_product_of_columns = checked == Status::kOk;
+  if (!has_product_of_columns) {
+    LogF(log, "smx: its product of columns is wrong on this machine (%s); columns are transposed instead", IsaName());
+  }
+  return Status::kOk;
 }
 
 Status Backend::FinishCreation() {

@@ -63,12 +63,13 @@ struct Backend {
 
   KernelTable kernels;
   Int8Products int8_products = Int8Products::kReference;
-  FixedArray<int32_t> row_sums;     // room for those of one product at a time, see SumRowsFn
-  uint64_t macs = 0;                // multiply-adds of products since somebody set it to 0
-  size_t packed_bytes = 0;          // of the model's packed weights when creation was finished,
-  size_t mapped_bytes = 0;          // and how many of them are mapped from a file
-  size_t experts_budget_bytes = 0;  // see LoadOptions; 0: all of them stay
-  size_t experts_kept_bytes = 0;    // that stay within the budget, of the experts created so far
+  bool has_product_of_columns = false;  // KernelTable::product_of_columns is there, and right
+  FixedArray<int32_t> row_sums;         // room for those of one product at a time, see SumRowsFn
+  uint64_t macs = 0;                    // multiply-adds of products since somebody set it to 0
+  size_t packed_bytes = 0;              // of the model's packed weights when creation was finished,
+  size_t mapped_bytes = 0;              // and how many of them are mapped from a file
+  size_t experts_budget_bytes = 0;      // see LoadOptions; 0: all of them stay
+  size_t experts_kept_bytes = 0;        // that stay within the budget, of the experts created so far
   Log log;
 #if SMX_WITH_XNNPACK
   ThreadPool threads;
@@ -80,6 +81,7 @@ struct Backend {
  private:
   /// The best that Options allow, that can be used here, and that are right.
   Status ChooseInt8Products(const Options& options);
+  Status CheckColumns();
 
   /// How many parts pay; 1 when it is better done at once.
   size_t NumParts(size_t size, size_t values) const;

@@ -80,7 +80,7 @@ Product* DftSums::PackedFor(size_t length, size_t outputs) {
 
 Status DftSums::Run(size_t length, const ProductInput& in, const DftScratch& scratch, MatF out, Backend* backend) {
   if (Product* const packed = PackedFor(length, out.cols); packed != nullptr) return packed->Run(in, out, backend);
-  RunReferenceProduct(WeightsOf(length, out.cols, FillMatrix(length, out.cols, scratch)), in, out, backend);
+  RunUnpackedProduct(WeightsOf(length, out.cols, FillMatrix(length, out.cols, scratch)), in, out, backend);
   return Status::kOk;
 }
 

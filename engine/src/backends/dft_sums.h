@@ -14,7 +14,7 @@ struct DftScratch {
 
 /// The cosine or the sine sums of kernels/fourier.h over folded rows of length n, as a product with a matrix that is in
 /// no file. It is packed for one length, once per model; for every other length of a text it is made anew in each run,
-/// which takes a part of a hundredth of the product by the reference kernel, and less than a fifth of that of columns.
+/// and read as it is.
 class DftSums {
  public:
   void Prepare(DftPart part, WeightType type);

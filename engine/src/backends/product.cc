@@ -191,7 +191,7 @@ Status Product::Create(const ProductWeights& weights, size_t max_rows, Backend* 
 
 Status Product::Multiply(const ProductInput& in, MatF out, Backend* backend) {
   if (accelerated_ == nullptr) {
-    RunReferenceProduct(weights_, in, out, backend);
+    RunUnpackedProduct(weights_, in, out, backend);
     return Status::kOk;
   }
   backend->macs += uint64_t{in.rows()} * weights_.inputs * weights_.outputs;
@@ -203,7 +203,7 @@ void Product::FinishRows(const Backend& backend, MatF rows) const {
 }
 
 bool HasProductOfColumns(const ProductWeights& weights, const Backend& backend) {
-  return backend.int8_products == Int8Products::kPanels && weights.type == WeightType::kQc8w && weights.outputs_first &&
+  return backend.has_product_of_columns && weights.type == WeightType::kQc8w && weights.outputs_first &&
          weights.input_scales == nullptr;
 }
 
@@ -251,7 +251,7 @@ void Product::PrefetchWeights() const {
   if (!mapped.empty()) PrefetchPages(mapped.data(), mapped.size());
 }
 
-void RunReferenceProduct(const ProductWeights& weights, const ProductInput& in, MatF out, Backend* backend) {
+void RunUnpackedProduct(const ProductWeights& weights, const ProductInput& in, MatF out, Backend* backend) {
   backend->macs += uint64_t{in.rows()} * weights.inputs * weights.outputs;
   const KernelTable& kernels = backend->kernels;
   backend->SplitRows(out.rows, weights.inputs * weights.outputs, [&](size_t first, size_t count) {

@@ -111,10 +111,10 @@ class Product {
   std::unique_ptr<Accelerated> accelerated_;  // null: the reference kernel
 };
 
-/// The same by the reference kernel at once, for weights that are made in the run that uses them.
-void RunReferenceProduct(const ProductWeights& weights, const ProductInput& in, MatF out, Backend* backend);
+/// The same at once by a kernel that needs no packing, for weights that are made in the run that uses them.
+void RunUnpackedProduct(const ProductWeights& weights, const ProductInput& in, MatF out, Backend* backend);
 
-/// Whether RunProductOfColumns can: int8 weights with outputs first, and byte products.
+/// Whether RunProductOfColumns can: int8 weights with outputs first, on a processor with byte products.
 bool HasProductOfColumns(const ProductWeights& weights, const Backend& backend);
 
 /// For x [inputs, cols]. The same on every machine, so that an arena is.

@@ -234,11 +234,15 @@ struct QuantizedProductData : ProductData<int8_t> {
   }
 };
 
+/// Of weights that nobody has packed, with outputs first, as made matrices are.
 void ProductQd8(State& state, ProductQd8Fn kernel, const ModelShape& model) {
   const QuantizedProductData data(model);
   const ProductInput in = data.input();
+  ProductWeights weights = data.weights;
+  weights.outputs_first = true;
+  weights.stride = static_cast<ptrdiff_t>(data.inputs);
   Measure(state, data.shape(), data.traffic(), data.macs(),
-          [&] { kernel(in.qd8, in.params, data.weights, data.out.mat(data.outputs)); });
+          [&] { kernel(in.qd8, in.params, weights, data.out.mat(data.outputs)); });
 }
 
 /// Mixing along a text with byte products: quantizing the columns and summing up the rows are part of it.

@@ -123,6 +123,54 @@ inline void ProductF32(ConstMatF x, const ProductWeights& weights, MatF out) {
   AddBias(weights.bias, out);
 }
 
+/// sums [kOutputs] = (x - zero_point) times as many rows of int8 weights.
+template <size_t kOutputs>
+HWY_INLINE void MultiplyInt8Rows(const int8_t* x, int32_t zero_point, const ProductWeights& weights, size_t n,
+                                 int32_t* sums) {
+  const hn::Repartition<int16_t, F> int16s;
+  const hn::Rebind<int8_t, decltype(int16s)> int8s;
+  constexpr size_t kLanes = 2 * kWidth;
+  const auto zero = hn::Set(int16s, static_cast<int16_t>(zero_point));
+  const auto load = [=](const int8_t* p, size_t count) {
+    return hn::PromoteTo(int16s, count == kLanes ? hn::LoadU(int8s, p) : hn::LoadN(int8s, p, count));
+  };
+  VecI lower[kOutputs], upper[kOutputs];
+  for (size_t i = 0; i < kOutputs; ++i) lower[i] = upper[i] = hn::Zero(kI);
+  const auto add = [&](size_t k, size_t count) {
+    const auto values = hn::Sub(load(x + k, count), zero);
+    HWY_UNROLL(4) for (size_t i = 0; i < kOutputs; ++i) {
+      const auto row = load(weights.Row<int8_t>(n + i) + k, count);
+      lower[i] = hn::ReorderWidenMulAccumulate(kI, values, row, lower[i], upper[i]);
+    }
+  };
+  size_t k = 0;
+  for (; k + kLanes <= weights.inputs; k += kLanes) add(k, kLanes);
+  if (k < weights.inputs) add(k, weights.inputs - k);
+  for (size_t i = 0; i < kOutputs; ++i) sums[i] = hn::ReduceSum(kI, hn::Add(lower[i], upper[i]));
+}
+
+/// Of weights that nobody has packed.
+inline void ProductQd8(Mat<const int8_t> x, const RowQuantization* params, const ProductWeights& weights, MatF out) {
+  if (!weights.outputs_first) return Product_qd8_f32_qc8w__reference(x, params, weights, out);
+  constexpr size_t kOutputs = 4;
+  for (size_t r = 0; r < x.rows; ++r) {
+    const auto finish = [&](size_t n, int32_t sum) {
+      const float bias = weights.bias == nullptr ? 0.0f : weights.bias[n];
+      out.Row(r)[n] = static_cast<float>(sum) * params[r].scale * weights.Scale(n) + bias;
+    };
+    int32_t sums[kOutputs];
+    size_t n = 0;
+    for (; n + kOutputs <= weights.outputs; n += kOutputs) {
+      MultiplyInt8Rows<kOutputs>(x.Row(r), params[r].zero_point, weights, n, sums);
+      for (size_t i = 0; i < kOutputs; ++i) finish(n + i, sums[i]);
+    }
+    for (; n < weights.outputs; ++n) {
+      MultiplyInt8Rows<1>(x.Row(r), params[r].zero_point, weights, n, sums);
+      finish(n, sums[0]);
+    }
+  }
+}
+
 inline void ScaleChannels(const float* scales, const float* bias, MatF x) {
   for (size_t r = 0; r < x.rows; ++r) {
     float* const row = x.Row(r);

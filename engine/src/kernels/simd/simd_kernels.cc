@@ -38,6 +38,7 @@ namespace HWY_NAMESPACE {
 void Overwrite(KernelTable* table) {
   table->quantize_rows = QuantizeRows;
   table->product_f32 = ProductF32;
+  table->product_qd8_f32_qc8w = ProductQd8;
   table->scale_channels = ScaleChannels;
   table->add_layer_norm = AddLayerNorm;
   table->gelu = Gelu;
