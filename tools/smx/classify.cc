@@ -101,8 +101,7 @@ class Classify {
 
   std::string JsonLine(const InputText& input, const Prediction& prediction, const std::vector<Ranked>& ranked,
                        bool abstained) const {
-    ordered_json line = {{"text", ReplaceInvalidUtf8(input.text)}};
-    if (input.has_pair) line["text_pair"] = input.text_pair;
+    ordered_json line = JsonOf(input);
     line["labels"] = ordered_json::array();
     for (const Ranked& item : ranked) {
       line["labels"].push_back({{"label", labels_[item.class_index]}, {"probability", item.probability}});

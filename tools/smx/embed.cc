@@ -8,7 +8,6 @@
 #include "engine.h"
 #include "program.h"
 #include "smx/embedder.h"
-#include "utf8.h"
 #include "weights_flags.h"
 #include "window_flags.h"
 
@@ -67,8 +66,7 @@ class Embed {
 
   static std::string JsonLine(const InputText& input, const std::vector<float>& embedding,
                               const TokenizeResult& tokens) {
-    ordered_json line = {{"text", ReplaceInvalidUtf8(input.text)}};
-    if (input.has_pair) line["text_pair"] = input.text_pair;
+    ordered_json line = JsonOf(input);
     line["embedding"] = embedding;
     line["tokens"] = tokens.num_tokens;
     line["truncated"] = tokens.truncated();

@@ -79,8 +79,7 @@ class Fill {
 
   std::string JsonLine(const InputText& input, const std::vector<MaskCandidate>& candidates,
                        const FillResult& result) const {
-    ordered_json line = {{"text", ReplaceInvalidUtf8(input.text)}};
-    if (input.has_pair) line["text_pair"] = ReplaceInvalidUtf8(input.text_pair);
+    ordered_json line = JsonOf(input);
     line["masks"] = ordered_json::array();
     for (size_t mask = 0; mask < result.num_masks; ++mask) {
       ordered_json tokens = ordered_json::array();

@@ -76,8 +76,7 @@ class Label {
 
   static std::string JsonLine(const InputText& input, const std::vector<LabelledSpan>& spans,
                               const TokenizeResult& tokens) {
-    ordered_json line = {{"text", ReplaceInvalidUtf8(input.text)}};
-    if (input.has_pair) line["text_pair"] = ReplaceInvalidUtf8(input.text_pair);
+    ordered_json line = JsonOf(input);
     line["labels"] = ordered_json::array();
     for (const LabelledSpan& span : spans) {
       line["labels"].push_back({{"label", ReplaceInvalidUtf8(span.label)},

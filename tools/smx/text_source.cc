@@ -30,6 +30,12 @@ InputText ParseLine(const std::string& line, const std::string& place) {
 
 }  // namespace
 
+nlohmann::ordered_json JsonOf(const InputText& input) {
+  nlohmann::ordered_json object = {{"text", ReplaceInvalidUtf8(input.text)}};
+  if (input.has_pair) object["text_pair"] = ReplaceInvalidUtf8(input.text_pair);
+  return object;
+}
+
 void TextSource::AddFlags(CLI::App* command) {
   command->add_option("text", texts_, "Texts")->type_name("TEXT");
   command->add_option("--input", input_, "Read texts from FILE, one per line; - is stdin")->type_name("FILE");

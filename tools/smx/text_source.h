@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "line_input.h"
 
@@ -24,6 +25,9 @@ struct InputText {
   /// As the engine takes it; without data when there is none.
   std::string_view pair() const { return has_pair ? std::string_view{text_pair} : std::string_view(); }
 };
+
+/// {"text": ..., "text_pair": ... if there is one}, as an answer in JSON begins.
+nlohmann::ordered_json JsonOf(const InputText& input);
 
 /// Texts one by one, in order.
 class TextReader {

@@ -59,8 +59,7 @@ std::string Line(const Tokenizer& tokenizer, const Tokens& tokens) {
 }
 
 std::string JsonLine(const Tokenizer& tokenizer, const InputText& input, const Tokens& tokens) {
-  ordered_json line = {{"text", ReplaceInvalidUtf8(input.text)}};
-  if (input.has_pair) line["text_pair"] = input.text_pair;
+  ordered_json line = JsonOf(input);
   line["ids"] = tokens.ids;
   line["pieces"] = ordered_json::array();
   line["offsets"] = ordered_json::array();
