@@ -43,13 +43,9 @@ const char* Backend::name() const {
 #if SMX_WITH_XNNPACK
 namespace {
 
-Status CheckXnnpackProducts(const Log& log) {
-  for (const bool outputs_first : {false, true}) SMX_TRY(CheckInt8Product(RunXnnpackProductOnce, outputs_first, log));
-  return Status::kOk;
-}
-
-Status CheckPanelProducts(const Log& log) {
-  for (const bool outputs_first : {false, true}) SMX_TRY(CheckInt8Product(RunPanelProductOnce, outputs_first, log));
+template <CheckedProductFn kProduct>
+Status CheckBothOrders(const Log& log) {
+  for (const bool outputs_first : {false, true}) SMX_TRY(CheckInt8Product(kProduct, outputs_first, log));
   return Status::kOk;
 }
 
@@ -103,8 +99,8 @@ Status Backend::ChooseInt8Products(const Options& options) {
     LogF(log, "xnnpack: cannot be used in this process; the slow reference kernels compute instead");
     return Status::kOk;
   }
-  constexpr Int8Candidate kXnnpack = {Int8Products::kXnnpack, "xnnpack", CheckXnnpackProducts};
-  constexpr Int8Candidate kPanels = {Int8Products::kPanels, "smx", CheckPanelProducts};
+  constexpr Int8Candidate kXnnpack = {Int8Products::kXnnpack, "xnnpack", CheckBothOrders<RunXnnpackProductOnce>};
+  constexpr Int8Candidate kPanels = {Int8Products::kPanels, "smx", CheckBothOrders<RunPanelProductOnce>};
   // XNNPACK's products are faster than ours where it has AMX.
   const Int8Candidate with_amx[] = {kXnnpack, kPanels};
   const Int8Candidate without[] = {kPanels, kXnnpack};

@@ -48,19 +48,13 @@ const void* DftSums::FillMatrix(size_t length, size_t outputs, const DftScratch&
   return scratch.matrix;
 }
 
-template <typename Use>
-Status DftSums::MakeMatrix(size_t length, size_t outputs, const Use& use) const {
+Status DftSums::Pack(size_t length, size_t outputs, size_t max_rows, Backend* backend, Product* product) const {
   FixedArray<float> twiddles;
   FixedArray<int8_t> matrix;
   SMX_TRY(twiddles.Allocate(2 * length));
   SMX_TRY(matrix.Allocate(Count(length) * outputs));
   const DftScratch scratch = {twiddles.data(), matrix.data()};
-  return use(WeightsOf(length, outputs, FillMatrix(length, outputs, scratch)));
-}
-
-Status DftSums::Pack(size_t length, size_t outputs, size_t max_rows, Backend* backend, Product* product) const {
-  return MakeMatrix(length, outputs,
-                    [&](const ProductWeights& made) { return product->Create(made, max_rows, backend); });
+  return product->Create(WeightsOf(length, outputs, FillMatrix(length, outputs, scratch)), max_rows, backend);
 }
 
 Status DftSums::Create(size_t length, size_t max_rows, bool first_alone, Backend* backend) {
@@ -88,13 +82,29 @@ bool DftSums::HasColumns(const Backend& backend) const {
   return HasProductOfColumns(WeightsOf(1, 1, /*matrix=*/nullptr), backend);
 }
 
+#if SMX_WITH_XNNPACK
+
 Status DftSums::CreateForColumns(size_t length, Backend* backend) {
   const size_t count = Count(length);
   if (count == 0) return Status::kOk;
   packed_length_ = length;
   SMX_TRY(backend->ReserveRowSums(count));
-  return MakeMatrix(length, count, [&](const ProductWeights& made) { return KeepMatrix(made, backend, &rows_); });
+  FixedArray<float> twiddles;
+  SMX_TRY(twiddles.Allocate(2 * length));
+  const PackedKey key = backend->store->KeyOf(WeightsOf(length, count, /*matrix=*/nullptr), PackedKey::kRows);
+  return backend->store->FindOrPack(
+      key, count * count, backend->log,
+      [&](uint8_t* rows) {
+        FillMatrix(length, count, {twiddles.data(), rows});
+      },
+      &rows_);
 }
+
+#else
+
+Status DftSums::CreateForColumns(size_t, Backend*) { return Status::kUnsupported; }
+
+#endif
 
 void DftSums::RunColumns(size_t length, ConstMatF in, const DftScratch& scratch, uint8_t* room, MatF out,
                          Backend* backend) {

@@ -6,6 +6,8 @@
 
 namespace smx {
 
+struct PackedBlock;
+
 /// Room for a matrix that no backend has packed.
 struct DftScratch {
   float* twiddles;  // [2, length], scratch
@@ -40,9 +42,6 @@ class DftSums {
 
  private:
   ProductWeights WeightsOf(size_t length, size_t outputs, const void* matrix) const;
-  /// use(the weights), while the matrix is there.
-  template <typename Use>
-  Status MakeMatrix(size_t length, size_t outputs, const Use& use) const;
   Status Pack(size_t length, size_t outputs, size_t max_rows, Backend* backend, Product* product) const;
   Product* PackedFor(size_t length, size_t outputs);
   const void* FillMatrix(size_t length, size_t outputs, const DftScratch& scratch) const;
@@ -52,7 +51,7 @@ class DftSums {
   size_t packed_length_ = 0;  // 0: none
   bool has_first_ = false;
   Product all_, first_;
-  const PackedBlock* rows_ = nullptr;  // for columns
+  const PackedBlock* rows_ = nullptr;  // for columns: the matrix, beside the packed weights
 };
 
 /// Multiply-adds of Fourier or Hartley mixing [n, d] by products when all rows of the output are read: the sequence,

@@ -8,18 +8,10 @@ Status PanelProduct::Create(const ProductWeights& weights, size_t max_rows, Back
   weights_ = weights;
   weights_.kernel = nullptr;  // may be a made matrix, which does not stay
   SMX_TRY(backend->ReserveRowSums(max_rows));
-  PackedStore* const store = backend->store;
-  const size_t bytes = PanelsBytes(weights.inputs, weights.outputs);
-  const PackedKey key = store->KeyOf(weights, PackedKey::kPanels);
-  PackedBlock* block = store->Find(key);
-  if (block == nullptr || !PackedStore::Prove(block, bytes, backend->log)) {
-    auto* const panels = static_cast<uint8_t*>(store->Reserve(bytes));
-    if (panels == nullptr) return Status::kOutOfMemory;
-    PackPanels(weights, panels);
-    block = store->Insert(key);
-  }
-  packed_ = block;
-  return Status::kOk;
+  const PackedKey key = backend->store->KeyOf(weights, PackedKey::kPanels);
+  return backend->store->FindOrPack(
+      key, PanelsBytes(weights.inputs, weights.outputs), backend->log,
+      [&weights](uint8_t* panels) { PackPanels(weights, panels); }, &packed_);
 }
 
 void PanelProduct::Run(Mat<const int8_t> x, const RowQuantization* params, MatF out, Backend* backend) const {

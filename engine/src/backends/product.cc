@@ -1,7 +1,6 @@
 #include "backends/product.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "backends/packed/packed_store.h"
 #include "base/checked_math.h"
@@ -143,24 +142,7 @@ Status RunPanelProductOnce(const ProductWeights& weights, Mat<const int8_t> x, c
   return Status::kOk;
 }
 
-Status KeepMatrix(const ProductWeights& weights, Backend* backend, const PackedBlock** kept) {
-  PackedStore* const store = backend->store;
-  const size_t bytes = weights.inputs * weights.outputs;
-  const PackedKey key = store->KeyOf(weights, PackedKey::kRows);
-  PackedBlock* block = store->Find(key);
-  if (block == nullptr || !PackedStore::Prove(block, bytes, backend->log)) {
-    void* const rows = store->Reserve(bytes);
-    if (rows == nullptr) return Status::kOutOfMemory;
-    std::memcpy(rows, weights.kernel, bytes);
-    block = store->Insert(key);
-  }
-  *kept = block;
-  return Status::kOk;
-}
-
 #else
-
-Status KeepMatrix(const ProductWeights&, Backend*, const PackedBlock**) { return Status::kUnsupported; }
 
 Status RunXnnpackProductOnce(const ProductWeights&, Mat<const int8_t>, const RowQuantization*, MatF, const Log&) {
   return Status::kUnsupported;

@@ -14,8 +14,6 @@
 
 namespace smx {
 
-struct PackedBlock;
-
 /// Activation rows in the form that a product's weights ask for: f32 as they are, or quantized.
 struct ProductInput {
   ConstMatF f32;
@@ -124,11 +122,6 @@ Checked ProductOfColumnsBytes(size_t inputs, size_t cols);
 /// bits. Nothing is packed or transposed, and any leading block of a matrix will do. Counts its multiply-adds.
 /// room: ProductOfColumnsBytes; the backend has reserved row sums for the outputs.
 void RunProductOfColumns(const ProductWeights& weights, ConstMatF x, uint8_t* room, MatF out, Backend* backend);
-
-/// The rows of a made matrix, for RunProductOfColumns: beside the packed weights, once for all sessions of a model.
-///
-/// @retval kOutOfMemory
-Status KeepMatrix(const ProductWeights& weights, Backend* backend, const PackedBlock** kept);
 
 /// How an int8 product is put to the test below; `params` as RepeatLastRow leaves them.
 using CheckedProductFn = Status (*)(const ProductWeights& weights, Mat<const int8_t> x, const RowQuantization* params,

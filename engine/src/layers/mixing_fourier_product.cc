@@ -18,6 +18,12 @@ struct Halves {
       : first(DenseMat(buffer, rows, cols)), second(DenseMat(buffer + rows * cols, rows, all - cols)) {}
 };
 
+void FoldRows(const Backend& backend, ConstMatF rows, const Halves& folded) {
+  backend.SplitRows(rows.rows, rows.cols, [&](size_t first, size_t count) {
+    backend.kernels.fold(rows.Rows(first, count), folded.first.Rows(first, count), folded.second.Rows(first, count));
+  });
+}
+
 }  // namespace
 
 /// What the hidden axis makes of a text's rows: of the cosine rows first, of the sine rows behind. Fourier mixing
@@ -94,10 +100,7 @@ Status MixingFourierProduct::MixChannels(const RunContext& run, ConstMatF x, Mat
   const MatF channels = DenseMat(run.arena.Get<float>(workspace_), d_model_, n);
   const Halves folded(run.arena.Get<float>(other_workspace_), d_model_, EvenLength(n), n);
   Transpose(*backend, x, channels);
-  backend->SplitRows(d_model_, n, [&](size_t first, size_t count) {
-    backend->kernels.fold(channels.Rows(first, count), folded.first.Rows(first, count),
-                          folded.second.Rows(first, count));
-  });
+  FoldRows(*backend, channels, folded);
 
   Halves sums(run.arena.Get<float>(workspace_), d_model_, EvenLength(n), n);
   if (cosine_sums.rows == 1) sums.first = DenseMat(sums.first.data, d_model_, 1);
@@ -130,9 +133,7 @@ Status MixingFourierProduct::MixHidden(const RunContext& run, ConstMatF tokens, 
   Backend* const backend = run.backend;
   const size_t num_rows = tokens.rows;
   const Halves folded(run.arena.Get<float>(workspace_), num_rows, EvenLength(d_model_), d_model_);
-  backend->SplitRows(num_rows, d_model_, [&](size_t first, size_t count) {
-    backend->kernels.fold(tokens.Rows(first, count), folded.first.Rows(first, count), folded.second.Rows(first, count));
-  });
+  FoldRows(*backend, tokens, folded);
   const size_t rows_with_cosines = is_hartley_ ? num_rows : sums.num_cosine_rows;
   const ProductInput even = tokens_room_.Load(*backend, run.arena, folded.first.Rows(0, rows_with_cosines));
   SMX_TRY(hidden_cosines_.Run(d_model_, even, ScratchOf(run), sums.cosines.Rows(0, rows_with_cosines), backend));

@@ -56,6 +56,12 @@ class PackedStore : public SharedSlot::Content {
   /// in the log.
   static bool Prove(PackedBlock* block, size_t bytes_read, const Log& log);
 
+  /// The ready block of `key`, whose `bytes` pack(room) writes unless somebody packed them before. The room is zeros.
+  ///
+  /// @retval kOutOfMemory
+  template <typename Pack>
+  Status FindOrPack(const PackedKey& key, size_t bytes, const Log& log, const Pack& pack, const PackedBlock** found);
+
   /// Room for `size` bytes that are going to be packed; null without memory. Room that was reserved before and not
   /// inserted, because creating an operator failed, is given back.
   void* Reserve(size_t size);
@@ -103,6 +109,20 @@ class PackedStore : public SharedSlot::Content {
   PackedBlock* last_ = nullptr;
   std::unique_ptr<Mapping> mappings_;  // the newest first; running sessions read from all of them
 };
+
+template <typename Pack>
+Status PackedStore::FindOrPack(const PackedKey& key, size_t bytes, const Log& log, const Pack& pack,
+                               const PackedBlock** found) {
+  PackedBlock* block = Find(key);
+  if (block == nullptr || !Prove(block, bytes, log)) {
+    auto* const room = static_cast<uint8_t*>(Reserve(bytes));
+    if (room == nullptr) return Status::kOutOfMemory;
+    pack(room);
+    block = Insert(key);
+  }
+  *found = block;
+  return Status::kOk;
+}
 
 }  // namespace smx
 
