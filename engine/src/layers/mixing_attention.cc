@@ -72,7 +72,9 @@ void MixingAttention::RunHeads(const RunContext& run, size_t text, const Rows& r
   const auto head_of = [&](MatF all, size_t h, size_t count) { return Head(all, h, d_head).Rows(text * count, count); };
   const AttentionHeadFn attention_head =
       is_int8_ ? backend.kernels.attention_head_qs16 : backend.kernels.attention_head;
-  backend.Split(num_heads, queries * keys, [&](size_t thread, size_t first, size_t count) {
+  // A score costs as much as two values; queries, keys and values are packed, too.
+  const size_t values = 2 * queries * keys + (queries + 2 * keys) * d_head;
+  backend.Split(num_heads, values, [&](size_t thread, size_t first, size_t count) {
     for (size_t h = first; h < first + count; ++h) {
       attention_head(head_of(rows.query, h, queries), head_of(rows.key, h, keys), head_of(rows.value, h, keys), is_real,
                      scratch + thread * scratch_floats, head_of(rows.attended, h, queries));

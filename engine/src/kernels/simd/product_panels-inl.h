@@ -25,7 +25,6 @@ using Uint8s = hn::Repartition<uint8_t, F>;
 
 inline constexpr size_t kPanelVectors = kPanelOutputs / kWidth;
 constexpr size_t kGroupBytes = kPanelOutputs * kPanelInputs;
-constexpr size_t kLineBytes = 64;
 
 /// Rows stay in the cache from panel to panel.
 constexpr size_t kPanelTileRows = 128;
@@ -47,11 +46,23 @@ struct PanelRows {
   ptrdiff_t stride;
 };
 
-/// What is fetched while rows are multiplied: for every group so many lines.
+/// A group of kPanelInputs has two lines.
+constexpr size_t kFetchesPerGroup = 2;
+
+/// What is fetched while rows are multiplied: for every group kFetchesPerGroup lines, `stride` bytes apart.
 struct Fetched {
   const uint8_t* from;
-  size_t lines_per_group;
+  size_t stride;
 };
+
+/// Of the panel `next` the share that belongs to `count` of `rows` rows, from row `first` on: lines that are asked for
+/// faster than memory gives them would keep the panel itself waiting. A line that several steps share is asked for by
+/// each. Null: nothing but a line that is there.
+HWY_INLINE Fetched ShareOfPanel(const uint8_t* next, Panel panel, size_t first, size_t count, size_t rows) {
+  if (next == nullptr) return {panel.values, 0};
+  return {next + first * panel.groups * kGroupBytes / rows,
+          (count * (kGroupBytes / kFetchesPerGroup) + rows - 1) / rows};
+}
 
 HWY_INLINE int32_t SumOfRow(const int8_t* row, size_t n) {
   const Int8s int8s;
@@ -99,7 +110,7 @@ HWY_NOINLINE void MultiplyPanel(PanelRows rows, Panel panel, Fetched fetched, in
   for (; group + kChains <= panel.groups; group += kChains) {
     const uint8_t* const weights = panel.values + group * kGroupBytes;
     const int8_t* const values = rows.x + group * kPanelInputs;
-    for (size_t line = 0; line < kChains * fetched.lines_per_group; ++line, fetched.from += kLineBytes) {
+    HWY_UNROLL(8) for (size_t line = 0; line < kChains * kFetchesPerGroup; ++line, fetched.from += fetched.stride) {
       __builtin_prefetch(fetched.from, 0, 2);  // into the second level: a panel may be larger than the first
     }
     HWY_UNROLL(32) for (size_t i = 0; i < kChains * kSums; ++i) {
@@ -124,20 +135,16 @@ HWY_NOINLINE void MultiplyPanel(PanelRows rows, Panel panel, Fetched fetched, in
 }
 
 /// As many rows at a time as registers hold sums of, the rest in smaller steps; finish(r, n, sums) makes n outputs of a
-/// row's sums, from row r on. The panel `next`, unless it is null, is fetched meanwhile: with the first two steps, as
-/// memory gives it no faster; or with the only one.
+/// row's sums, from row r on. The panel `next`, unless it is null, is fetched meanwhile.
 template <typename Finish>
 HWY_INLINE void MultiplyPanelByRows(PanelRows rows, size_t count, Panel panel, const uint8_t* next,
                                     const Finish& finish) {
   constexpr size_t kMostRows = 12;
-  const size_t all_lines = next == nullptr ? 0 : panel.groups * (kGroupBytes / kLineBytes);
-  const size_t lines_per_step = count > kMostRows ? (all_lines + 1) / 2 : all_lines;
-  size_t lines = 0, r = 0;
+  size_t r = 0;
   int32_t sums[kMostRows * kPanelOutputs];
   const auto step = [&](size_t n, void (*multiply)(PanelRows, Panel, Fetched, int32_t*)) {
     while (count - r >= n) {
-      const Fetched fetched = {next + lines * kLineBytes, lines < all_lines ? lines_per_step / panel.groups : 0};
-      lines += lines_per_step;
+      const Fetched fetched = ShareOfPanel(next, panel, r, n, count);
       multiply({rows.x + static_cast<ptrdiff_t>(r) * rows.stride, rows.stride}, panel, fetched, sums);
       finish(r, n, sums);
       r += n;
@@ -193,11 +200,23 @@ HWY_INLINE const float* OfColumns(const float* values, bool is_one, size_t c, si
   return room;
 }
 
+/// Asks for what FinishPanelSums needs of the panel whose first output is c: it lies apart from the weights.
+HWY_INLINE void FetchColumns(const ProductWeights& weights, const int32_t* sums, size_t c) {
+  const size_t count = std::min(kPanelOutputs, weights.outputs - c);
+  for (size_t i = 0; i < count; i += kWidth) {
+    __builtin_prefetch(sums + c + i);
+    if (!weights.has_one_scale) __builtin_prefetch(weights.scales + c + i);
+    if (weights.bias != nullptr) __builtin_prefetch(weights.bias + c + i);
+  }
+}
+
+/// The next panel is fetched whoever computes it: mostly this thread goes on with it, in the next part.
 inline void ProductPanels(const PanelInput& in, const ProductWeights& weights, const uint8_t* panels, size_t first,
                           size_t count, MatF out) {
   const Mat<const int8_t>& x = in.x;
   const size_t panel_bytes = PanelBytes(weights.inputs);
-  const auto* const sums = reinterpret_cast<const int32_t*>(panels + NumPanels(weights.outputs) * panel_bytes);
+  const size_t num_panels = NumPanels(weights.outputs);
+  const auto* const sums = reinterpret_cast<const int32_t*>(panels + num_panels * panel_bytes);
   for (size_t tile = 0; tile < x.rows; tile += kPanelTileRows) {
     const size_t num_rows = std::min(kPanelTileRows, x.rows - tile);
     for (size_t p = first; p < first + count; ++p) {
@@ -208,10 +227,11 @@ inline void ProductPanels(const PanelInput& in, const ProductWeights& weights, c
       const PanelColumns columns = {sums + c, columns_here,
                                     OfColumns(weights.scales, weights.has_one_scale, c, columns_here, scales),
                                     OfColumns(weights.bias, false, c, columns_here, bias)};
+      if (p + 1 < num_panels) FetchColumns(weights, sums, c + kPanelOutputs);
       const PanelOutputs outputs = {in.params + tile, in.row_sums + tile, out.Row(tile) + c, out.stride};
       MultiplyPanelByRows(
           {x.Row(tile), static_cast<ptrdiff_t>(x.stride)}, num_rows, PanelOf(panel, weights.inputs),
-          p + 1 < first + count ? panel + panel_bytes : nullptr,
+          p + 1 < num_panels ? panel + panel_bytes : nullptr,
           [&](size_t r, size_t n, const int32_t* of_rows) { FinishPanelSums(of_rows, outputs, r, n, columns); });
     }
   }
