@@ -78,3 +78,13 @@ TEST_CASE("transpose: strided input, zeros behind") {
   const float expected[] = {1, 4, 0, 2, 5, 0, 3, 6, 0};
   for (size_t i = 0; i < 9; ++i) CHECK(out[i] == expected[i]);
 }
+
+TEST_CASE("scatter: each row times its weight is added to the row that it names") {
+  const float x[] = {1, 2, 3, 4, 5, 6};
+  const int32_t rows[] = {2, 0, 2};
+  const float weights[] = {0.5f, 10.0f, 2.0f};
+  float out[] = {100, 100, 7, 7, 0, 1};
+  smx::ScatterAddRows_f32__reference(DenseMat<const float>(x, 3, 2), rows, weights, DenseMat(out, 3, 2));
+  const float expected[] = {130, 140, 7, 7, 10.5f, 14};
+  for (size_t i = 0; i < 6; ++i) CHECK(out[i] == expected[i]);
+}

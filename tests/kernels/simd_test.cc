@@ -13,82 +13,17 @@
 
 #include <doctest/doctest.h>
 
+#include "support/simd_cases.h"
+
 using smx::ConstMatF;
 using smx::KernelTable;
 using smx::MatF;
 using smx::RowQuantization;
-
-namespace {
-
-/// A matrix whose rows are `gap` values further apart than they are long; the gaps hold a number that must stay.
-struct Matrix {
-  static constexpr float kGap = 12345.0f;
-  size_t rows, cols, stride;
-  std::vector<float> values;
-
-  Matrix(size_t r, size_t c, size_t gap = 0) : rows(r), cols(c), stride(c + gap), values(r * (c + gap), kGap) {}
-  MatF mat() { return {values.data(), rows, cols, stride}; }
-  ConstMatF mat() const { return {values.data(), rows, cols, stride}; }
-};
-
-/// Equal bits, but for NaN, of which there are many and of which processors choose as they like.
-bool SameBits(const std::vector<float>& a, const std::vector<float>& b) {
-  if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (std::isnan(a[i]) && std::isnan(b[i])) continue;
-    if (std::memcmp(&a[i], &b[i], sizeof(float)) != 0) {
-      MESSAGE("value " << i << ": " << a[i] << " and " << b[i]);
-      return false;
-    }
-  }
-  return true;
-}
-
-enum class Kind { kOrdinary, kLarge, kAnyBits };
-
-class Numbers {
- public:
-  float Next(Kind kind) {
-    if (kind == Kind::kAnyBits) {
-      const uint32_t bits = static_cast<uint32_t>(random_());
-      float value = 0;
-      std::memcpy(&value, &bits, sizeof(value));
-      return value;
-    }
-    return normal_(random_) * (kind == Kind::kLarge ? 40.0f : 1.5f);
-  }
-  Matrix Make(size_t rows, size_t cols, size_t gap, Kind kind) {
-    Matrix m(rows, cols, gap);
-    for (size_t r = 0; r < rows; ++r) {
-      for (size_t c = 0; c < cols; ++c) m.mat().Row(r)[c] = Next(kind);
-    }
-    return m;
-  }
-  std::vector<float> Vector(size_t n) { return Make(1, n, 0, Kind::kOrdinary).values; }
-
- private:
-  std::mt19937_64 random_{20261126};
-  std::normal_distribution<float> normal_;
-};
-
-/// Calls test(table, columns, kind) for each instruction set, many numbers of columns, and each kind of numbers.
-template <typename Test>
-void ForAll(const Test& test) {
-  for (const smx::SimdKernels& kernels : smx::UsableSimdKernels()) {
-    CAPTURE(kernels.isa);
-    KernelTable table;
-    kernels.overwrite(&table);
-    for (size_t cols = 1; cols <= 100; cols += cols < 36 ? 1 : 13) {
-      CAPTURE(cols);
-      for (const Kind kind : {Kind::kOrdinary, Kind::kLarge, Kind::kAnyBits}) {
-        CAPTURE(static_cast<int>(kind));
-        test(table, cols, kind);
-      }
-    }
-  }
-}
-
-}  // namespace
+using smx::tests::ForAll;
+using smx::tests::Kind;
+using smx::tests::Matrix;
+using smx::tests::Numbers;
+using smx::tests::SameBits;
 
 TEST_CASE("simd: every instruction set takes every kernel that it has from itself") {
   REQUIRE(smx::UsableSimdKernels().size() > 0);
@@ -110,6 +45,7 @@ TEST_CASE("simd: every instruction set takes every kernel that it has from itsel
     CHECK((table.gelu_erf != reference.gelu_erf));
     CHECK((table.softmax != reference.softmax));
     CHECK((table.transpose != reference.transpose));
+    CHECK((table.scatter_add_rows != reference.scatter_add_rows));
     CHECK((table.attention_head != reference.attention_head));
     CHECK((table.attention_head_qs16 != reference.attention_head_qs16));
     CHECK((table.fold != reference.fold));
@@ -243,6 +179,20 @@ TEST_CASE("simd: channels are scaled to the reference's bits, with a bias and wi
       smx::ScaleChannels_f32__reference(scales.data(), bias, expected.mat());
       CHECK(SameBits(out.values, expected.values));
     }
+  });
+}
+
+TEST_CASE("simd: weighted rows are added to the reference's bits, to one row more than once, and no other changes") {
+  Numbers numbers;
+  const int32_t rows[] = {4, 0, 4};
+  ForAll([&](const KernelTable& table, size_t cols, Kind kind) {
+    const Matrix in = numbers.Make(3, cols, 2, kind);
+    const std::vector<float> weights = numbers.Vector(3);
+    Matrix out = numbers.Make(5, cols, 6, kind);
+    Matrix expected = out;
+    table.scatter_add_rows(in.mat(), rows, weights.data(), out.mat());
+    smx::ScatterAddRows_f32__reference(in.mat(), rows, weights.data(), expected.mat());
+    CHECK(SameBits(out.values, expected.values));
   });
 }
 

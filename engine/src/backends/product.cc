@@ -32,10 +32,17 @@ void ProductInputRoom::Acquire(const ProductWeights& weights, size_t max_rows, P
   Acquire(weights.type, max_rows, weights.inputs, plan);
 }
 
+void ProductInputRoom::AcquireForGather(WeightType type, size_t max_rows, size_t cols, Plan* plan) {
+  Acquire(type, max_rows, cols, plan);
+  if (type == WeightType::kF32) {
+    values_ = plan->Acquire("gathered_rows", Checked(max_rows) * Checked(cols) * Checked(sizeof(float)));
+  }
+}
+
 void ProductInputRoom::Release(Plan* plan) const {
-  if (type_ == WeightType::kF32) return;
-  plan->Release(values_);
-  plan->Release(params_);
+  for (const BufferId id : {values_, params_}) {
+    if (id.index != BufferId::kNone) plan->Release(id);
+  }
 }
 
 ProductInput ProductInputRoom::LoadedForm(const Arena& arena, ConstMatF x) const {
@@ -61,6 +68,24 @@ ProductInput ProductInputRoom::Load(const Backend& backend, const Arena& arena, 
   backend.SplitRows(x.rows, x.cols, [&](size_t first, size_t count) { QuantizeRows(backend, arena, x, first, count); });
   FinishLoad(arena, x.rows);
   return loaded;
+}
+
+ProductInput ProductInputRoom::Gather(const Arena& arena, const ProductInput& loaded, const int32_t* rows,
+                                      size_t count) const {
+  const auto row_of = [rows](size_t i) { return static_cast<size_t>(rows[i]); };
+  if (type_ == WeightType::kF32) {
+    const MatF values = DenseMat(arena.Get<float>(values_), count, loaded.f32.cols);
+    for (size_t i = 0; i < count; ++i) std::copy_n(loaded.f32.Row(row_of(i)), values.cols, values.Row(i));
+    return {values, {}, nullptr};
+  }
+  const Mat<int8_t> values = DenseMat(arena.Get<int8_t>(values_), count, loaded.qd8.cols);
+  auto* const params = arena.Get<RowQuantization>(params_);
+  for (size_t i = 0; i < count; ++i) {
+    std::copy_n(loaded.qd8.Row(row_of(i)), values.cols, values.Row(i));
+    params[i] = loaded.params[row_of(i)];
+  }
+  FinishLoad(arena, count);
+  return {{nullptr, count, values.cols, values.cols}, values, params};
 }
 
 ProductInput ProductInputRoom::KeepFirst(const Arena& arena, const ProductInput& loaded, size_t rows) const {

@@ -34,6 +34,8 @@ class ProductInputRoom {
   void Acquire(WeightType type, size_t max_rows, size_t cols, Plan* plan);
   /// For products with these weights, by whose input_scales Load multiplies.
   void Acquire(const ProductWeights& weights, size_t max_rows, Plan* plan);
+  /// For what Gather gives, which needs room for f32 rows, too.
+  void AcquireForGather(WeightType type, size_t max_rows, size_t cols, Plan* plan);
   void Release(Plan* plan) const;
 
   /// Quantizes x [rows, cols], at most what was planned, where the weights are int8.
@@ -42,6 +44,10 @@ class ProductInputRoom {
   /// The same of rows that `make(row)` completes first, [1, cols] at a time: what it wrote is still in the cache.
   template <typename Make>
   ProductInput Load(const Backend& backend, const Arena& arena, MatF x, const Make& make) const;
+
+  /// Copies of the rows `rows[0 .. count - 1]`, count >= 1, of what another room's Load gave; f32 rows only where the
+  /// weights are.
+  ProductInput Gather(const Arena& arena, const ProductInput& loaded, const int32_t* rows, size_t count) const;
 
   /// The first `rows` >= 1 rows of what Load gave; the others are lost.
   ProductInput KeepFirst(const Arena& arena, const ProductInput& loaded, size_t rows) const;

@@ -2,6 +2,7 @@
 #define SMX_KERNELS_ACTIVATIONS_H_
 
 #include <cstddef>
+#include <cstdint>
 
 #include "base/mat.h"
 
@@ -22,11 +23,15 @@ using SoftmaxFn = void (*)(MatF x);
 /// out [cols, rows] = in [rows, cols] transposed. Columns of `out` behind in.rows, up to out.cols, become 0.
 using TransposeFn = void (*)(ConstMatF in, MatF out);
 
+/// Row rows[i] of out += weights[i] * row i of x, for all of x in order.
+using ScatterAddRowsFn = void (*)(ConstMatF x, const int32_t* rows, const float* weights, MatF out);
+
 void AddLayerNorm_f32__reference(MatF x, ConstMatF residual, const float* scale, const float* bias, float epsilon);
 void Gelu_f32__reference(MatF x);
 void GeluErf_f32__reference(MatF x);
 void Softmax_f32__reference(MatF x);
 void Transpose_f32__reference(ConstMatF in, MatF out);
+void ScatterAddRows_f32__reference(ConstMatF x, const int32_t* rows, const float* weights, MatF out);
 
 }  // namespace smx
 

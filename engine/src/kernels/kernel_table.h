@@ -25,6 +25,7 @@ struct KernelTable {
   GeluFn gelu_erf = GeluErf_f32__reference;
   SoftmaxFn softmax = Softmax_f32__reference;
   TransposeFn transpose = Transpose_f32__reference;
+  ScatterAddRowsFn scatter_add_rows = ScatterAddRows_f32__reference;
   AttentionHeadFn attention_head = AttentionHead_f32__reference;
   AttentionHeadFn attention_head_qs16 = AttentionHead_f32_qs16__reference;
   FoldFn fold = Fold_f32__reference;

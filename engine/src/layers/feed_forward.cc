@@ -11,9 +11,19 @@ constexpr size_t kTileRows = 96;
 }  // namespace
 
 void FeedForwardRoom::Prepare(const FeedForwardWeights& weights, size_t max_rows, Plan* plan) {
-  const size_t d_ff = weights.intermediate.outputs;
   const size_t rows = std::min(max_rows, kTileRows);
   x.Acquire(weights.intermediate, rows, plan);
+  PrepareBehindInput(weights, rows, plan);
+}
+
+void FeedForwardRoom::PrepareForGather(const FeedForwardWeights& weights, size_t max_rows, Plan* plan) {
+  const size_t rows = std::min(max_rows, kTileRows);
+  x.AcquireForGather(weights.intermediate.type, rows, weights.intermediate.inputs, plan);
+  PrepareBehindInput(weights, rows, plan);
+}
+
+void FeedForwardRoom::PrepareBehindInput(const FeedForwardWeights& weights, size_t rows, Plan* plan) {
+  const size_t d_ff = weights.intermediate.outputs;
   plan->NextStep();
   intermediate = plan->Acquire("intermediate", Checked(rows) * Checked(d_ff) * Checked(sizeof(float)));
   plan->NextStep();
@@ -42,10 +52,11 @@ void FeedForward::PrefetchWeights() const {
   output_.PrefetchWeights();
 }
 
-Status FeedForward::RunTile(const RunContext& run, const FeedForwardRoom& room, int layer, ConstMatF x, MatF out) {
-  const MatF intermediate = DenseMat(run.arena.Get<float>(room.intermediate), x.rows, d_ff_);
+Status FeedForward::RunTile(const RunContext& run, const FeedForwardRoom& room, int layer, const ProductInput& x,
+                            MatF out) {
+  const MatF intermediate = DenseMat(run.arena.Get<float>(room.intermediate), x.rows(), d_ff_);
   const Backend& backend = *run.backend;
-  SMX_TRY(intermediate_.Multiply(room.x.Load(backend, run.arena, x), intermediate, run.backend));
+  SMX_TRY(intermediate_.Multiply(x, intermediate, run.backend));
   const GeluFn gelu = run.config.gelu_erf ? backend.kernels.gelu_erf : backend.kernels.gelu;
   const ProductInput activation = room.activation.Load(backend, run.arena, intermediate, [&](MatF row) {
     intermediate_.FinishRows(backend, row);
@@ -59,7 +70,18 @@ Status FeedForward::RunTile(const RunContext& run, const FeedForwardRoom& room, 
 Status FeedForward::Run(const RunContext& run, const FeedForwardRoom& room, int layer, ConstMatF x, MatF out) {
   for (size_t first = 0; first < x.rows; first += kTileRows) {
     const size_t rows = std::min(kTileRows, x.rows - first);
-    SMX_TRY(RunTile(run, room, layer, x.Rows(first, rows), out.Rows(first, rows)));
+    const ProductInput input = room.x.Load(*run.backend, run.arena, x.Rows(first, rows));
+    SMX_TRY(RunTile(run, room, layer, input, out.Rows(first, rows)));
+  }
+  return Status::kOk;
+}
+
+Status FeedForward::RunGathered(const RunContext& run, const FeedForwardRoom& room, const ProductInput& x,
+                                const int32_t* rows, MatF out) {
+  for (size_t first = 0; first < out.rows; first += kTileRows) {
+    const size_t count = std::min(kTileRows, out.rows - first);
+    const ProductInput input = room.x.Gather(run.arena, x, rows + first, count);
+    SMX_TRY(RunTile(run, room, kNotObserved, input, out.Rows(first, count)));
   }
   return Status::kOk;
 }

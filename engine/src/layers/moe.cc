@@ -1,7 +1,6 @@
 #include "layers/moe.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/log.h"
 #include "layers/router.h"
@@ -18,7 +17,8 @@ struct Moe::Pass {
   Choice* choices;           // [tokens, num_selected_experts], where tokens choose
   int32_t* queue_tokens;     // [num_groups, num_experts, expert_capacity]
   float* queue_weights;      // the same
-  MatF gathered, computed;   // [expert_capacity, d_model]
+  MatF computed;             // [expert_capacity, d_model]
+  ProductInput loaded;       // of x the rows that somebody reads
   size_t rows_computed = 0;  // pairs of an expert and a token
   size_t rows_present = 0;
 };
@@ -48,15 +48,17 @@ void Moe::Prepare(const MoeWeights& weights, const PrepareContext& context) {
   queue_weights_ = plan->Acquire("queue_weights", all_places);
   plan->NextStep();
   plan->BeginStage("experts");
-  gathered_ = plan->Acquire("gathered_rows", expert_rows);
+  const FeedForwardWeights& expert = weights.experts[0];  // all have the same shape
+  x_room_.Acquire(expert.intermediate, tokens, plan);
   computed_ = plan->Acquire("expert_output", expert_rows);
   plan->NextStep();
-  room_.Prepare(weights.experts[0], room.expert_capacity, plan);
+  room_.PrepareForGather(expert, room.expert_capacity, plan);
   plan->NextStep();
   for (const BufferId id :
-       {router_logits_, router_probs_, scratch_, choices_, queue_tokens_, queue_weights_, gathered_, computed_}) {
+       {router_logits_, router_probs_, scratch_, choices_, queue_tokens_, queue_weights_, computed_}) {
     plan->Release(id);
   }
+  x_room_.Release(plan);
 }
 
 Status Moe::Create(const PrepareContext& context, Backend* backend) {
@@ -129,30 +131,26 @@ void Moe::ObserveRouter(const Pass& pass, int layer) const {
   Observe(pass.run, "dispatch_indices", layer, choices_shape, nullptr, reinterpret_cast<const int32_t*>(pass.choices));
 }
 
-/// Only the rows that somebody reads, those that `out` has; an expert without such a row is not run.
+/// Only the rows that somebody reads, those that `out` has, which take the queue's first places; an expert without such
+/// a row is not run.
 Status Moe::RunQueue(size_t queue, FeedForward* expert, Pass* pass) {
   const size_t capacity = pass->shape.expert_capacity;
   const size_t first_row = queue / experts_.size() * pass->shape.tokens_per_group;
-  const int32_t* tokens = pass->queue_tokens + queue * capacity;
-  const float* weights = pass->queue_weights + queue * capacity;
-  const auto row_of = [&](size_t place) { return first_row + static_cast<size_t>(tokens[place]); };
-  int32_t* const live_places = pass->scratch;  // capacity <= tokens, and the order has done its work
+  int32_t* const rows = pass->queue_tokens + queue * capacity;
+  float* const weights = pass->queue_weights + queue * capacity;
   size_t num_live = 0;
-  for (size_t place = 0; place < capacity && tokens[place] != kNoToken; ++place) {
+  for (size_t place = 0; place < capacity && rows[place] != kNoToken; ++place) {
     ++pass->rows_present;
-    if (row_of(place) >= pass->out.rows) continue;
-    std::memcpy(pass->gathered.Row(num_live), pass->x.Row(row_of(place)), pass->x.cols * sizeof(float));
-    live_places[num_live++] = static_cast<int32_t>(place);
+    const size_t row = first_row + static_cast<size_t>(rows[place]);
+    if (row >= pass->out.rows) continue;
+    rows[num_live] = static_cast<int32_t>(row);
+    weights[num_live++] = weights[place];
   }
   if (num_live == 0) return Status::kOk;
   pass->rows_computed += num_live;
   const MatF computed = pass->computed.Rows(0, num_live);
-  SMX_TRY(expert->Run(pass->run, room_, FeedForward::kNotObserved, pass->gathered.Rows(0, num_live), computed));
-  for (size_t i = 0; i < num_live; ++i) {
-    const size_t place = static_cast<size_t>(live_places[i]);
-    float* row = pass->out.Row(row_of(place));
-    for (size_t c = 0; c < computed.cols; ++c) row[c] += weights[place] * computed.Row(i)[c];
-  }
+  SMX_TRY(expert->RunGathered(pass->run, room_, pass->loaded, rows, computed));
+  pass->run.backend->kernels.scatter_add_rows(computed, rows, weights, pass->out);
   return Status::kOk;
 }
 
@@ -163,8 +161,10 @@ size_t Moe::ExpertOf(size_t queue, const Pass& pass) const {
   return pass.run.config.moe.reference_group_order ? queue / pass.shape.num_groups : queue % experts_.size();
 }
 
-/// Experts that do not stay in memory are asked for while the one before them runs, and released behind their queue.
+/// Rows are quantized once, however many experts take them. Experts that do not stay in memory are asked for while the
+/// one before them runs, and released behind their queue.
 Status Moe::RunExperts(Pass* pass) {
+  pass->loaded = x_room_.Load(*pass->run.backend, pass->run.arena, pass->x.Rows(0, pass->out.rows));
   for (size_t r = 0; r < pass->out.rows; ++r) std::fill_n(pass->out.Row(r), pass->out.cols, 0.0f);
   const size_t num_groups = pass->shape.num_groups;
   const size_t num_queues = num_groups * experts_.size();
@@ -192,8 +192,8 @@ Status Moe::Run(const RunContext& run, int layer, ConstMatF x, MatF out) {
                run.config.moe.tokens_choose ? run.arena.Get<Choice>(choices_) : nullptr,
                run.arena.Get<int32_t>(queue_tokens_),
                run.arena.Get<float>(queue_weights_),
-               DenseMat(run.arena.Get<float>(gathered_), shape.expert_capacity, x.cols),
-               DenseMat(run.arena.Get<float>(computed_), shape.expert_capacity, x.cols)};
+               DenseMat(run.arena.Get<float>(computed_), shape.expert_capacity, x.cols),
+               /*loaded=*/{}};
   if (num_kept_ < num_experts) experts_[num_kept_].PrefetchWeights();
   RunRouter(pass);
   run.EndStage(x.rows, x.rows, uint64_t{x.rows} * x.cols * num_experts);

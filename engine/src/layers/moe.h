@@ -32,8 +32,9 @@ class Moe {
   const MoeWeights* weights_ = nullptr;
   FixedArray<FeedForward> experts_;
   size_t num_kept_ = 0;  // experts from 0 on whose weights stay in memory; the others are read again for each run
+  ProductInputRoom x_room_;
   FeedForwardRoom room_;
-  BufferId router_logits_, router_probs_, scratch_, choices_, queue_tokens_, queue_weights_, gathered_, computed_;
+  BufferId router_logits_, router_probs_, scratch_, choices_, queue_tokens_, queue_weights_, computed_;
 };
 
 }  // namespace smx

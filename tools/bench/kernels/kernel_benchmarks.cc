@@ -133,6 +133,17 @@ void Transpose(State& state, TransposeFn kernel, const ModelShape& model) {
   Measure(state, Shape(rows, cols), {in.bytes(), out.bytes(), 0}, 0, [&] { kernel(in.mat(cols), out.mat(rows)); });
 }
 
+/// What one expert gives back.
+void ScatterAddRows(State& state, ScatterAddRowsFn kernel, const ModelShape& model) {
+  const size_t count = model.product_rows, cols = model.d_model;
+  const Floats in(count * cols), out(model.num_tokens * cols);
+  const std::vector<float> weights(count, 1e-6f);
+  std::vector<int32_t> rows(count);
+  for (size_t i = 0; i < count; ++i) rows[i] = static_cast<int32_t>(i * model.num_tokens / count);
+  Measure(state, Shape(count, cols), {in.bytes(), 0, in.bytes()}, 0,
+          [&] { kernel(in.mat(cols), rows.data(), weights.data(), out.mat(cols)); });
+}
+
 void AttentionHead(State& state, AttentionHeadFn kernel, const ModelShape& model) {
   const size_t n = model.num_tokens, d_head = model.d_model / model.num_heads;
   const Floats q(n * model.d_model), k(n * model.d_model), v(n * model.d_model), out(n * model.d_model);
@@ -328,6 +339,7 @@ void RegisterAll() {
   Register("gelu_erf_f32", &KernelTable::gelu_erf, Gelu);
   Register("softmax_f32", &KernelTable::softmax, Softmax);
   Register("transpose_f32", &KernelTable::transpose, Transpose);
+  Register("scatter_add_rows_f32", &KernelTable::scatter_add_rows, ScatterAddRows);
   Register("attention_head_f32", &KernelTable::attention_head, AttentionHead);
   Register("attention_head_f32_qs16", &KernelTable::attention_head_qs16, AttentionHead);
   Register("fold_f32", &KernelTable::fold, Fold);

@@ -67,4 +67,11 @@ void Transpose_f32__reference(ConstMatF in, MatF out) {
   }
 }
 
+void ScatterAddRows_f32__reference(ConstMatF x, const int32_t* rows, const float* weights, MatF out) {
+  for (size_t r = 0; r < x.rows; ++r) {
+    float* const row = out.Row(static_cast<size_t>(rows[r]));
+    for (size_t c = 0; c < x.cols; ++c) row[c] += weights[r] * x.Row(r)[c];
+  }
+}
+
 }  // namespace smx

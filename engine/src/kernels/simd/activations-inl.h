@@ -110,6 +110,17 @@ inline void Softmax(MatF x) {
   for (size_t r = 0; r < x.rows; ++r) SoftmaxRow(x.Row(r), x.cols);
 }
 
+inline void ScatterAddRows(ConstMatF x, const int32_t* rows, const float* weights, MatF out) {
+  for (size_t r = 0; r < x.rows; ++r) {
+    const float* const in = x.Row(r);
+    float* const row = out.Row(static_cast<size_t>(rows[r]));
+    const Vec weight = Set(weights[r]);
+    ForColumns(x.cols, [=](size_t c, size_t count) {
+      Store(hn::Add(Load(row + c, count), hn::Mul(weight, Load(in + c, count))), row + c, count);
+    });
+  }
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace smx
 HWY_AFTER_NAMESPACE();

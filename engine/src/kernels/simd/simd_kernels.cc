@@ -45,6 +45,7 @@ void Overwrite(KernelTable* table) {
   table->gelu_erf = GeluErf;
   table->softmax = Softmax;
   table->transpose = Transpose<float>;
+  table->scatter_add_rows = ScatterAddRows;
   table->attention_head = AttentionHead;
   table->attention_head_qs16 = AttentionHeadQs16;
   table->fold = Fold;
