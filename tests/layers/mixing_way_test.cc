@@ -88,7 +88,7 @@ TEST_CASE("mixing way: the planner takes products for int8, else what is estimat
       CHECK(std::string(made.why) == "less time by estimate");
     }
     // Both occur.
-    CHECK(std::string(Choice(kind, 256, 256, WeightsType::kF32).way) == "fft");
+    CHECK(std::string(Choice(kind, 512, 512, WeightsType::kF32).way) == "fft");
     CHECK(std::string(Choice(kind, 7, 7, WeightsType::kF32).way) == "product");
   }
 }

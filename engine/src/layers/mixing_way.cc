@@ -16,23 +16,27 @@ namespace {
 constexpr char kFft[] = "fft";
 constexpr char kProduct[] = "product";
 
-// Nanoseconds, measured on x86-64. The reference kernels and KissFFT are plain code, so their ratio, which decides, is
-// much the same elsewhere. Per value of a transform and level: KissFFT with the loops around it;
-constexpr double kFftNs = 1.1;
+// Nanoseconds, fitted to `smx bench --mixers` on x86-64 (Emerald Rapids, by each instruction set's kernels; within 15 %
+// on every shape). The reference kernels and KissFFT are plain code, so their ratio, which decides, is much the same
+// elsewhere. Per value of a transform and level: KissFFT with the loops around it;
+constexpr double kFftNs = 0.94;
 // per value: products with a chirp or a filter;
 constexpr double kFilterNs = 4;
+// per value of a matrix that is made in the run;
+constexpr double kMadeMatrixNs = 1.1;
 // per multiply-add: float32 where inputs are side by side, whose sums have an order.
 constexpr double kF32OutputsFirstNs = 0.9;
 
 struct Rates {
   double f32_inputs_first_ns;  // per multiply-add: float32 where outputs are side by side
-  double row_ns;               // per value: folding, transposing and quantizing around matrices
+  double row_ns;               // per value: folding and transposing around matrices
 };
 
 /// By the vectors that there are, if any.
 Rates RatesOfProducts() {
   if (!SMX_WITH_HIGHWAY) return {0.12, 9};
-  return HasAvx2() ? Rates{0.035, 4} : Rates{0.08, 5};
+  if (HasAvx512Vnni()) return {0.028, 1.4};
+  return HasAvx2() ? Rates{0.036, 2.2} : Rates{0.076, 2.1};
 }
 constexpr double kInt8Ns = 0.5;
 
@@ -63,6 +67,12 @@ double TransformUs(size_t length) {
   return IsFftLength(length) ? GoodTransformUs(length) : ConvolutionUs(ConvolutionLength(length));
 }
 
+/// Of cosines and of sines.
+uint64_t DftMatrixValues(size_t length) {
+  const uint64_t even = EvenLength(length), odd = OddLength(length);
+  return even * even + odd * odd;
+}
+
 double Pairs(size_t count) {
   const size_t pairs = (count + 1) / 2;
   return static_cast<double>(pairs);
@@ -71,8 +81,10 @@ double Pairs(size_t count) {
 double ProductUs(const MixingCost& cost, WeightType type, const PrepareContext& context) {
   const bool is_accelerated = SMX_WITH_XNNPACK && context.options.backend != BackendChoice::kReference;
   const double mac_ns = type == WeightType::kF32 ? cost.f32_mac_ns : is_accelerated ? AcceleratedInt8Ns() : kInt8Ns;
+  const double matrix_ns = type == WeightType::kF32 ? kMadeMatrixNs : 0;  // int8 ones are made once
   const double values = static_cast<double>(context.config.max_seq_len) * static_cast<double>(context.config.d_model);
-  return 1e-3 * (static_cast<double>(cost.product_macs) * mac_ns + values * RatesOfProducts().row_ns);
+  return 1e-3 * (static_cast<double>(cost.product_macs) * mac_ns + values * RatesOfProducts().row_ns +
+                 static_cast<double>(cost.made_values) * matrix_ns);
 }
 
 Status CheckFft(const PrepareContext& context) {
@@ -109,13 +121,15 @@ Status Decide(WeightType type, const PrepareContext& context, StageChoice* choic
 MixingCost FourierCost(size_t max_seq_len, size_t d_model, bool is_hartley) {
   const double us =
       Pairs(d_model) * TransformUs(max_seq_len) + static_cast<double>(EvenLength(max_seq_len)) * TransformUs(d_model);
-  return {us, FourierMacs(max_seq_len, d_model, is_hartley), RatesOfProducts().f32_inputs_first_ns};
+  const uint64_t made_values = DftMatrixValues(max_seq_len) + DftMatrixValues(d_model);
+  return {us, FourierMacs(max_seq_len, d_model, is_hartley), made_values, RatesOfProducts().f32_inputs_first_ns};
 }
 
 MixingCost ToeplitzCost(size_t max_seq_len, size_t d_model, bool is_circulant) {
   const double us = Pairs(d_model) * ConvolutionUs(ToeplitzLength(max_seq_len, is_circulant)) +
                     Pairs(max_seq_len) * ConvolutionUs(ToeplitzLength(d_model, is_circulant));
-  return {us, uint64_t{max_seq_len} * d_model * (max_seq_len + d_model), kF32OutputsFirstNs};
+  const uint64_t macs = uint64_t{max_seq_len} * d_model * (max_seq_len + d_model);
+  return {us, macs, /*made_values=*/0, kF32OutputsFirstNs};
 }
 
 Status ChooseMixingWay(const MixingCost& cost, WeightType type, const PrepareContext& context, StageChoice* choice) {

@@ -9,7 +9,8 @@ namespace smx {
 struct MixingCost {
   double fft_us;
   uint64_t product_macs;
-  double f32_mac_ns;  // by the order of the kernel
+  uint64_t made_values;  // of matrices
+  double f32_mac_ns;     // by the order of the kernel
 };
 
 MixingCost FourierCost(size_t max_seq_len, size_t d_model, bool is_hartley);
