@@ -11,11 +11,13 @@ uint8_t Stored(int8_t value) { return static_cast<uint8_t>(value + kPanelOffset)
 struct Places {
   uint8_t* panels;
   size_t panel_bytes;
+  size_t inputs;
   int32_t* sums;
 
   uint8_t* Of(size_t k, size_t n) const {
+    const size_t place = PanelPlace(k, inputs);
     return panels + n / kPanelOutputs * panel_bytes +
-           (k / kPanelInputs * kPanelOutputs + n % kPanelOutputs) * kPanelInputs + k % kPanelInputs;
+           (place / kPanelInputs * kPanelOutputs + n % kPanelOutputs) * kPanelInputs + place % kPanelInputs;
   }
 };
 
@@ -49,7 +51,7 @@ void PackOutputsFirst(const ProductWeights& weights, const Places& places) {
 void PackPanels(const ProductWeights& weights, uint8_t* panels) {
   const size_t panel_bytes = PanelBytes(weights.inputs);
   uint8_t* const behind = panels + NumPanels(weights.outputs) * panel_bytes;
-  const Places places = {panels, panel_bytes, reinterpret_cast<int32_t*>(behind)};
+  const Places places = {panels, panel_bytes, weights.inputs, reinterpret_cast<int32_t*>(behind)};
   if (weights.outputs_first) {
     PackOutputsFirst(weights, places);
   } else {

@@ -11,8 +11,10 @@ namespace smx {
 
 // int8 weights in the order in which processors with byte products read them. A panel has kPanelOutputs outputs; in it
 // follow each other, for every kPanelInputs inputs, the values of these inputs for the first output, the second, ...
-// All are stored plus 128, as these processors multiply unsigned by signed bytes, and 0 where there is no such input or
-// output. Behind the last panel lies the sum of each output's values, int32, for all outputs of all panels.
+// All are stored plus 128, as these processors multiply unsigned by signed bytes, and 0 where there is no such output.
+// The last group is of the last kPanelInputs inputs, so that no row is read behind its end, with 0 for those that are
+// in the group before; or of all, where there are fewer. Behind the last panel lies the sum of each output's values,
+// int32, for all outputs of all panels.
 
 inline constexpr size_t kPanelOutputs = 32;
 inline constexpr size_t kPanelInputs = 4;
@@ -21,6 +23,12 @@ inline constexpr int kPanelOffset = 128;
 inline size_t NumPanels(size_t outputs) { return (outputs + kPanelOutputs - 1) / kPanelOutputs; }
 inline size_t PanelBytes(size_t inputs) {
   return (inputs + kPanelInputs - 1) / kPanelInputs * kPanelInputs * kPanelOutputs;
+}
+
+/// Where in a panel of `inputs` inputs the values of input k lie, in inputs.
+inline size_t PanelPlace(size_t k, size_t inputs) {
+  const size_t rest = inputs % kPanelInputs;
+  return inputs < kPanelInputs || k < inputs - rest ? k : k + kPanelInputs - rest;
 }
 
 /// Of all panels and the sums.

@@ -56,7 +56,7 @@ static_assert(sizeof(PackedFileEntry) == 56 && sizeof(PackedFileHeader) == 192);
 
 inline constexpr uint8_t kPackedMagic[8] = {0x89, 'S', 'M', 'X', 'P', '\r', '\n', 0x1a};
 inline constexpr uint32_t kPackedByteOrder = 0x01020304;
-inline constexpr uint32_t kPackedFileVersion = 4;
+inline constexpr uint32_t kPackedFileVersion = 5;
 inline constexpr uint64_t kPackedSlackBytes = 128;  // at least what the library reads behind the end
 
 /// Small weights lie side by side; large ones, such as an expert's, on pages of their own, so that they can be released

@@ -18,9 +18,35 @@ HWY_BEFORE_NAMESPACE();
 namespace smx {
 namespace HWY_NAMESPACE {
 
-/// `value(c, count)` are values of the row as a vector.
+/// What QuantizationOf gives, of many rows or columns.
+struct Quantizations {
+  Vec scales;
+  VecI zero_points;
+};
+
+/// As the reference's function of this name.
+HWY_INLINE Quantizations QuantizationsOf(Vec min, Vec max) {
+  min = hn::Max(min, Set(-kLargestQuantized));
+  max = hn::Min(max, Set(kLargestQuantized));
+  const auto is_zero = hn::Eq(min, max);
+  const Vec range = hn::Sub(hn::Div(max, Set(255.0f)), hn::Div(min, Set(255.0f)));
+  const Vec scales = hn::Max(range, Set(kSmallestRowScale));
+  const Vec low = hn::Div(min, scales);
+  const Vec high = hn::Div(max, scales);
+  const auto low_errs_less = hn::Lt(hn::Add(Set(128.0f), hn::Abs(low)), hn::Add(Set(127.0f), hn::Abs(high)));
+  Vec zero = hn::IfThenElse(low_errs_less, hn::Sub(Set(-128.0f), low), hn::Sub(Set(127.0f), high));
+  zero = hn::Add(hn::Min(hn::Max(zero, Set(-128.0f)), Set(127.0f)), Set(kRound));
+  const VecI integers = hn::ConvertTo(kI, hn::Sub(zero, Set(kRound)));
+  return {hn::IfThenElse(is_zero, Set(1.0f), scales), hn::IfThenZeroElse(hn::RebindMask(kI, is_zero), integers)};
+}
+
+struct Range {
+  float min, max;
+};
+
+/// Of a row's values and 0; `value(c, count)` are values as a vector.
 template <typename Value>
-HWY_INLINE RowQuantization QuantizationOfRow(size_t n, const Value& value) {
+HWY_INLINE Range RangeOfRow(size_t n, const Value& value) {
   // A step of the minimum waits for the one before it, so there are two of them.
   Vec min[] = {hn::Zero(kF), hn::Zero(kF)}, max[] = {hn::Zero(kF), hn::Zero(kF)};
   const auto include = [&](size_t i, Vec v) {
@@ -33,29 +59,33 @@ HWY_INLINE RowQuantization QuantizationOfRow(size_t n, const Value& value) {
     include(1, NanToZero(value(c + kWidth, kWidth)));
   }
   for (; c < n; c += kWidth) include(0, NanToZero(value(c, HWY_MIN(kWidth, n - c))));
-  return QuantizationOf(hn::ReduceMin(kF, hn::Min(min[0], min[1])), hn::ReduceMax(kF, hn::Max(max[0], max[1])));
+  return {hn::ReduceMin(kF, hn::Min(min[0], min[1])), hn::ReduceMax(kF, hn::Max(max[0], max[1]))};
 }
 
-/// Four vectors at a time become one of int8.
+/// Four vectors at a time become one of int8, of rows that have so many.
 template <typename Value>
-HWY_INLINE void QuantizeRow(size_t n, const Value& value, RowQuantization params, int8_t* out) {
+HWY_INLINE void QuantizeRow(size_t n, const Value& value, Vec inverse_scale, int32_t zero_point, int8_t* out) {
   const hn::RebindToSigned<F> int32s;
-  const Vec inverse_scale = Set(1.0f / params.scale);
   // Adding kRound rounds half to even and leaves the integer in the low bits: finite values are far below 2^22 scales.
   // As integers, the bits of infinities are far from the others, on their side of them.
-  const auto zero = hn::Sub(hn::BitCast(int32s, Set(kRound)), hn::Set(int32s, params.zero_point));
+  const auto zero = hn::Sub(hn::BitCast(int32s, Set(kRound)), hn::Set(int32s, zero_point));
   const auto integers = [&](size_t c, size_t count) {
     const Vec scaled = NanToZero(hn::Mul(value(c, count), inverse_scale));
     return hn::Sub(hn::BitCast(int32s, hn::Add(scaled, Set(kRound))), zero);
   };
   const hn::Repartition<int16_t, F> int16s;
   const hn::Repartition<int8_t, F> int8s;
-  size_t c = 0;
-  for (; c + 4 * kWidth <= n; c += 4 * kWidth) {
+  constexpr size_t kFour = 4 * kWidth;
+  const auto quantize_four = [&](size_t c) {
     const auto low = hn::OrderedDemote2To(int16s, integers(c, kWidth), integers(c + kWidth, kWidth));
     const auto high = hn::OrderedDemote2To(int16s, integers(c + 2 * kWidth, kWidth), integers(c + 3 * kWidth, kWidth));
     hn::StoreU(hn::OrderedDemote2To(int8s, low, high), int8s, out + c);
+  };
+  if (n >= kFour) {  // the last ones begin early, so that they do not end late
+    for (size_t c = 0; c < n; c += kFour) quantize_four(std::min(c, n - kFour));
+    return;
   }
+  size_t c = 0;
   const hn::Rebind<int8_t, F> few_int8s;
   for (; c < n; c += kWidth) {
     const size_t count = HWY_MIN(kWidth, n - c);
@@ -63,19 +93,53 @@ HWY_INLINE void QuantizeRow(size_t n, const Value& value, RowQuantization params
   }
 }
 
+/// Of as many rows as a vector has lanes.
+struct RowQuantizations {
+  float min[kWidth] = {}, max[kWidth] = {};
+  float scales[kWidth], inverse_scales[kWidth];
+  int32_t zero_points[kWidth];
+};
+
+inline HWY_NOINLINE void ChooseQuantizations(RowQuantizations* rows) {
+  const Quantizations chosen = QuantizationsOf(hn::LoadU(kF, rows->min), hn::LoadU(kF, rows->max));
+  hn::StoreU(chosen.scales, kF, rows->scales);
+  hn::StoreU(hn::Div(Set(1.0f), chosen.scales), kF, rows->inverse_scales);
+  hn::StoreU(chosen.zero_points, kI, rows->zero_points);
+}
+
+/// So many rows at most; `value(r, c, count)` are values of row r as a vector.
+template <typename Value>
+HWY_INLINE void QuantizeFewRows(const Value& value, Mat<int8_t> out, RowQuantization* params) {
+  const auto value_of = [&value](size_t r) {
+    return [&value, r](size_t c, size_t count) { return value(r, c, count); };
+  };
+  RowQuantizations rows;
+  for (size_t r = 0; r < out.rows; ++r) {
+    const Range range = RangeOfRow(out.cols, value_of(r));
+    rows.min[r] = range.min;
+    rows.max[r] = range.max;
+  }
+  ChooseQuantizations(&rows);
+  for (size_t r = 0; r < out.rows; ++r) {
+    params[r] = {rows.zero_points[r], rows.scales[r]};
+    QuantizeRow(out.cols, value_of(r), Set(rows.inverse_scales[r]), rows.zero_points[r], out.Row(r));
+  }
+}
+
 inline void QuantizeRows(ConstMatF in, const float* input_scales, Mat<int8_t> out, RowQuantization* params) {
-  for (size_t r = 0; r < in.rows; ++r) {
-    const float* const row = in.Row(r);
-    const auto plain = [row](size_t c, size_t count) { return Load(row + c, count); };
-    const auto scaled = [=](size_t c, size_t count) {
-      return hn::Mul(Load(row + c, count), Load(input_scales + c, count));
+  constexpr size_t kValuesAtOnce = 4096;  // stay in the first cache between the two passes
+  const size_t most = std::min(kValuesAtOnce / (in.cols + 1) + 1, kWidth);
+  for (size_t first = 0; first < in.rows; first += most) {
+    const size_t count = std::min(most, in.rows - first);
+    const ConstMatF rows = in.Rows(first, count);
+    const auto plain = [&rows](size_t r, size_t c, size_t n) { return Load(rows.Row(r) + c, n); };
+    const auto scaled = [&](size_t r, size_t c, size_t n) {
+      return hn::Mul(plain(r, c, n), Load(input_scales + c, n));
     };
     if (input_scales == nullptr) {
-      params[r] = QuantizationOfRow(in.cols, plain);
-      QuantizeRow(in.cols, plain, params[r], out.Row(r));
+      QuantizeFewRows(plain, out.Rows(first, count), params + first);
     } else {
-      params[r] = QuantizationOfRow(in.cols, scaled);
-      QuantizeRow(in.cols, scaled, params[r], out.Row(r));
+      QuantizeFewRows(scaled, out.Rows(first, count), params + first);
     }
   }
 }

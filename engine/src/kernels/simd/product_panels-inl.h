@@ -29,16 +29,17 @@ constexpr size_t kGroupBytes = kPanelOutputs * kPanelInputs;
 /// Rows stay in the cache from panel to panel.
 constexpr size_t kPanelTileRows = 128;
 
-/// A panel, and how many inputs there are: groups of kPanelInputs, then fewer.
+/// A panel, and how many inputs it has: so many whole groups of kPanelInputs, and perhaps a last one of the last
+/// inputs.
 struct Panel {
   const uint8_t* values;
   size_t groups;
-  size_t rest;
+  size_t inputs;
+
+  bool has_last_group() const { return inputs % kPanelInputs != 0; }
 };
 
-HWY_INLINE Panel PanelOf(const uint8_t* values, size_t inputs) {
-  return {values, inputs / kPanelInputs, inputs % kPanelInputs};
-}
+HWY_INLINE Panel PanelOf(const uint8_t* values, size_t inputs) { return {values, inputs / kPanelInputs, inputs}; }
 
 /// Rows to be multiplied.
 struct PanelRows {
@@ -86,14 +87,19 @@ HWY_INLINE VecI AddProducts(const uint8_t* weights, const void* values, VecI sum
   return hn::SumOfMulQuadAccumulate(kI, hn::LoadU(Uint8s(), weights), hn::BitCast(Int8s(), hn::Set(kI, four)), sums);
 }
 
-/// The inputs behind the last whole group: of a row only those are read that there are.
-inline HWY_NOINLINE void AddLastInputs(PanelRows rows, size_t num_rows, Panel panel, int32_t* out) {
+/// Of a row only inputs are read that there are.
+inline HWY_NOINLINE void AddLastGroup(PanelRows rows, size_t num_rows, Panel panel, int32_t* out) {
+  const uint8_t* const weights = panel.values + panel.groups * kGroupBytes;
   for (size_t r = 0; r < num_rows; ++r) {
-    int32_t last = 0;
-    std::memcpy(&last, rows.x + static_cast<ptrdiff_t>(r) * rows.stride + panel.groups * kPanelInputs, panel.rest);
-    for (size_t i = 0; i < kPanelVectors; ++i, out += kWidth) {
-      const uint8_t* const weights = panel.values + panel.groups * kGroupBytes + i * kWidth * kPanelInputs;
-      hn::StoreU(AddProducts(weights, &last, hn::LoadU(kI, out)), kI, out);
+    const int8_t* const row = rows.x + static_cast<ptrdiff_t>(r) * rows.stride;
+    int32_t four = 0;
+    if (panel.groups == 0) {
+      std::memcpy(&four, row, panel.inputs);
+    } else {
+      std::memcpy(&four, row + panel.inputs - kPanelInputs, sizeof(four));
+    }
+    HWY_UNROLL(8) for (size_t i = 0; i < kPanelVectors; ++i, out += kWidth) {
+      hn::StoreU(AddProducts(weights + i * kWidth * kPanelInputs, &four, hn::LoadU(kI, out)), kI, out);
     }
   }
 }
@@ -131,7 +137,7 @@ HWY_NOINLINE void MultiplyPanel(PanelRows rows, Panel panel, Fetched fetched, in
   }
   // To memory at once: with more to do behind the loop GCC keeps copies of the sums in it.
   HWY_UNROLL(32) for (size_t i = 0; i < kSums; ++i) hn::StoreU(sums[i], kI, out + i * kWidth);
-  if (panel.rest != 0) AddLastInputs(rows, kRows, panel, out);
+  if (panel.has_last_group()) AddLastGroup(rows, kRows, panel, out);
 }
 
 /// As many rows at a time as registers hold sums of, the rest in smaller steps; finish(r, n, sums) makes n outputs of a
@@ -250,27 +256,6 @@ HWY_INLINE ColumnPanel ColumnPanelOf(uint8_t* room, size_t inputs, size_t p) {
   return {values, scales, reinterpret_cast<int32_t*>(scales + kPanelOutputs)};
 }
 
-struct ColumnQuantization {
-  Vec scales;
-  VecI zero_points;
-};
-
-/// As the reference's function of this name, of many columns.
-HWY_INLINE ColumnQuantization QuantizationOf(Vec min, Vec max) {
-  min = hn::Max(min, Set(-kLargestQuantized));
-  max = hn::Min(max, Set(kLargestQuantized));
-  const auto is_zero = hn::Eq(min, max);
-  const Vec range = hn::Sub(hn::Div(max, Set(255.0f)), hn::Div(min, Set(255.0f)));
-  const Vec scales = hn::Max(range, Set(kSmallestRowScale));
-  const Vec low = hn::Div(min, scales);
-  const Vec high = hn::Div(max, scales);
-  const auto low_errs_less = hn::Lt(hn::Add(Set(128.0f), hn::Abs(low)), hn::Add(Set(127.0f), hn::Abs(high)));
-  Vec zero = hn::IfThenElse(low_errs_less, hn::Sub(Set(-128.0f), low), hn::Sub(Set(127.0f), high));
-  zero = hn::Add(hn::Min(hn::Max(zero, Set(-128.0f)), Set(127.0f)), Set(kRound));
-  const VecI integers = hn::ConvertTo(kI, hn::Sub(zero, Set(kRound)));
-  return {hn::IfThenElse(is_zero, Set(1.0f), scales), hn::IfThenZeroElse(hn::RebindMask(kI, is_zero), integers)};
-}
-
 /// The columns of x from c on, `count` or as many as a panel has, each quantized as QuantizeRows does a row.
 inline void QuantizeColumns(ConstMatF x, size_t c, size_t count, ColumnPanel panel) {
   const auto value = [&](size_t k, size_t i) {
@@ -287,7 +272,7 @@ inline void QuantizeColumns(ConstMatF x, size_t c, size_t count, ColumnPanel pan
     }
   }
   for (size_t i = 0; i < kPanelVectors; ++i) {
-    const ColumnQuantization params = QuantizationOf(min[i], max[i]);
+    const Quantizations params = QuantizationsOf(min[i], max[i]);
     hn::StoreU(params.scales, kF, panel.scales + i * kWidth);
     hn::StoreU(hn::Add(params.zero_points, hn::Set(kI, kPanelOffset)), kI, panel.offsets + i * kWidth);
   }
@@ -300,13 +285,22 @@ inline void QuantizeColumns(ConstMatF x, size_t c, size_t count, ColumnPanel pan
       const VecI integers = hn::Sub(hn::BitCast(kI, hn::Add(scaled, Set(kRound))), zero);
       return hn::Min(hn::Max(integers, hn::Zero(kI)), hn::Set(kI, 255));
     };
-    for (size_t k = 0; k < x.rows; k += kPanelInputs) {
-      VecI four = stored(k);
-      if (k + 1 < x.rows) four = hn::Or(four, hn::ShiftLeft<8>(stored(k + 1)));
-      if (k + 2 < x.rows) four = hn::Or(four, hn::ShiftLeft<16>(stored(k + 2)));
-      if (k + 3 < x.rows) four = hn::Or(four, hn::ShiftLeft<24>(stored(k + 3)));
-      hn::StoreU(hn::BitCast(Uint8s(), four), Uint8s(), panel.values + k * kPanelOutputs + i * kWidth * kPanelInputs);
+    uint8_t* values = panel.values + i * kWidth * kPanelInputs;
+    const auto store = [&values](VecI four) {
+      hn::StoreU(hn::BitCast(Uint8s(), four), Uint8s(), values);
+      values += kGroupBytes;
+    };
+    size_t k = 0;
+    for (; k + kPanelInputs <= x.rows; k += kPanelInputs) {
+      store(hn::Or(hn::Or(stored(k), hn::ShiftLeft<8>(stored(k + 1))),
+                   hn::Or(hn::ShiftLeft<16>(stored(k + 2)), hn::ShiftLeft<24>(stored(k + 3)))));
     }
+    if (k == x.rows) continue;
+    VecI last = hn::Zero(kI);
+    for (size_t rest = k; rest < x.rows; ++rest) {
+      last = hn::Or(last, hn::Shl(stored(rest), hn::Set(kI, static_cast<int32_t>(8 * (PanelPlace(rest, x.rows) - k)))));
+    }
+    store(last);
   }
 }
 
