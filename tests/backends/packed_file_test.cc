@@ -148,7 +148,8 @@ TEST_CASE("packed file: each part of the fingerprint makes it stale, with a word
   CheckRefused("not those of a weights cache", [](auto* header, auto*) { header->magic[3] = 'x'; });
   CheckRefused("byte order", [](auto* header, auto*) { header->byte_order = 0x04030201; });
   CheckRefused("size of pointers", [](auto* header, auto*) { header->pointer_bytes = 2; });
-  CheckRefused("version 1, this build writes 4", [](auto* header, auto*) { header->version = 1; });
+  const std::string versions = "version 1, this build writes " + std::to_string(smx::kPackedFileVersion);
+  CheckRefused(versions.c_str(), [](auto* header, auto*) { header->version = 1; });
   CheckRefused("another model", [](auto* header, auto*) { header->fingerprint.model_sha256[31] = 0; });
   CheckRefused("another build of XNNPACK", [](auto* header, auto*) { header->fingerprint.library_sha256[0] = 0; });
   CheckRefused("\"iso\", this machine has \"isa\"", [](auto* header, auto*) { header->fingerprint.isa[2] = 'o'; });
