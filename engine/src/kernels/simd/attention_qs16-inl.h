@@ -60,6 +60,15 @@ inline HWY_NOINLINE void PairColumns(const float* row, size_t n, ToInt16 to_int1
 
 using PairPanels = Panels<int32_t>;
 
+inline constexpr size_t kRowsAhead = 8;
+
+/// Asks for row r, if there is one: rows of a head lie so far apart that processors do not guess the next.
+HWY_INLINE void FetchRow(ConstMatF x, size_t r) {
+  constexpr size_t kLineFloats = 16;
+  if (r >= x.rows) return;
+  for (size_t c = 0; c < x.cols; c += kLineFloats) __builtin_prefetch(x.Row(r) + c);
+}
+
 /// Keys are the panels' columns. `rows` is scratch, [kAttentionPanel, depth].
 inline HWY_NOINLINE void PackKeys(ConstMatF k, PairPanels panels, int32_t* rows, float* scales) {
   const float limit = AttentionLimit(k.cols);
@@ -68,6 +77,7 @@ inline HWY_NOINLINE void PackKeys(ConstMatF k, PairPanels panels, int32_t* rows,
     const size_t count = panels.ColsOf(i);
     for (size_t j = 0; j < count; ++j) {
       const float* const row = k.Row(first + j);
+      FetchRow(k, first + j + kRowsAhead);
       scales[first + j] = ScaleOfRow(row, k.cols, limit);
       PairColumns(row, k.cols, {1.0f / scales[first + j], limit}, rows + j * panels.depth);
     }
@@ -79,6 +89,8 @@ inline HWY_NOINLINE void PackKeys(ConstMatF k, PairPanels panels, int32_t* rows,
 /// Columns of values are the panels' columns, and two keys are a pair.
 inline HWY_NOINLINE void PackValues(ConstMatF v, PairPanels panels, float* scales) {
   for (size_t j = 0; j < v.rows; j += 2) {
+    FetchRow(v, j + kRowsAhead);
+    FetchRow(v, j + kRowsAhead + 1);
     const bool has_second = j + 1 < v.rows;
     const float* const first = v.Row(j);
     const float* const second = v.Row(has_second ? j + 1 : j);
@@ -236,6 +248,7 @@ inline HWY_NOINLINE void AttendRowsQs16(ConstMatF q, size_t first, size_t rows, 
   float scales[kAttentionQs16ScoreRows] = {};
   for (size_t i = 0; i < rows; ++i) {
     const float* const row = q.Row(first + i);
+    FetchRow(q, first + i + kAttentionQs16ScoreRows);
     const float row_scale = ScaleOfRow(row, q.cols, limit);
     PairColumns(row, q.cols, {1.0f / row_scale, limit}, queries.Row(i));
     scales[i] = row_scale * scale;
