@@ -112,12 +112,17 @@ void DftSums::RunColumns(size_t length, ConstMatF in, const DftScratch& scratch,
   RunProductOfColumns(WeightsOf(length, out.rows, matrix), in, room, out, backend);
 }
 
+uint64_t DftMatrixValues(size_t length) {
+  const uint64_t even = EvenLength(length), odd = OddLength(length);
+  return even * even + odd * odd;
+}
+
 uint64_t FourierMacs(size_t n, size_t d, bool is_hartley) {
   const uint64_t even = EvenLength(n), odd = OddLength(n);
   const uint64_t even_hidden = EvenLength(d), odd_hidden = OddLength(d);
   const uint64_t rows_with_cosines = is_hartley ? n : even;
   const uint64_t rows_with_sines = is_hartley ? n : odd;
-  return d * (even * even + odd * odd) + rows_with_cosines * even_hidden * even_hidden +
+  return d * DftMatrixValues(n) + rows_with_cosines * even_hidden * even_hidden +
          rows_with_sines * odd_hidden * odd_hidden;
 }
 

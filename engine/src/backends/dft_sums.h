@@ -54,6 +54,9 @@ class DftSums {
   const PackedBlock* rows_ = nullptr;  // for columns: the matrix, beside the packed weights
 };
 
+/// Of the matrix of cosine sums and that of sine sums.
+uint64_t DftMatrixValues(size_t length);
+
 /// Multiply-adds of Fourier or Hartley mixing [n, d] by products when all rows of the output are read: the sequence,
 /// then the hidden axis of its cosine and its sine sums.
 uint64_t FourierMacs(size_t n, size_t d, bool is_hartley);

@@ -67,12 +67,6 @@ double TransformUs(size_t length) {
   return IsFftLength(length) ? GoodTransformUs(length) : ConvolutionUs(ConvolutionLength(length));
 }
 
-/// Of cosines and of sines.
-uint64_t DftMatrixValues(size_t length) {
-  const uint64_t even = EvenLength(length), odd = OddLength(length);
-  return even * even + odd * odd;
-}
-
 double Pairs(size_t count) {
   const size_t pairs = (count + 1) / 2;
   return static_cast<double>(pairs);
