@@ -93,14 +93,18 @@ if [ $tidy = yes ]; then run tidy tests/lint/tidy.sh build/host-release; fi
 # them (A76), with int8 matrix products, too (max; what is behind the comma makes the emulator quick at signing return
 # addresses). tests/lint looks at sources and at the host's build, and was run there. Random models are run for one
 # processor of each kind of product; the heap's counter and the parts of the quantizer, where no kernel has a say, for
-# one. `all` adds both, and what programs say of flags and files (tests/tools) but for counts over thousands of texts
-# and terminals, which the emulator has none of, where most is unlike the host, on 32 bits. The longest come first.
+# one. `all` adds both, and on 32 bits, where most is unlike the host, damaged files, and what programs say of flags
+# and files (tests/tools) but for counts over thousands of texts and terminals, which the emulator has none of. The
+# longest come first.
 a15=linux-armv7/cortex-a15 a53=linux-aarch64/cortex-a53 a76=linux-aarch64/cortex-a76
 max=linux-aarch64/max,pauth-impdef=on
 arm_programs="smx_program_tests smx_property_tests smx_heap_tests smx_tools_tests smx_engine_tests"
 # Lines of a preset with a processor, a program, and which of its tests.
 arm_runs() {
-  if [ $arm = all ]; then echo "$a15 smx_program_tests commands"; fi
+  if [ $arm = all ]; then
+    echo "$a15 smx_program_tests commands"
+    echo "$a15 smx_hostile_tests library"
+  fi
   for machine in $a15 $max $a76 $a53; do echo "$machine smx_program_tests library"; done
   for machine in $a15 $max $a76; do echo "$machine smx_property_tests library"; done
   if [ $arm = all ]; then small="$a15 $a76"; else small=$a76; fi
@@ -128,7 +132,7 @@ if [ $arm != no ]; then
   # shellcheck disable=SC2086
   build linux-aarch64 --target $arm_programs
   # shellcheck disable=SC2086
-  build linux-armv7 --target $arm_programs
+  build linux-armv7 --target $arm_programs smx_hostile_tests
   logs=build/arm-tests
   mkdir -p $logs
   rm -f $logs/*.code

@@ -44,7 +44,9 @@ class Sweep {
 
   ModelBytes& file() { return file_; }
   const Counts& counts() const { return counts_; }
-  size_t metadata_end() const { return sizeof(schema::FileHeader) + file_.header()->metadata_bytes; }
+  size_t metadata_end() const {
+    return sizeof(schema::FileHeader) + static_cast<size_t>(file_.header()->metadata_bytes);
+  }
 
   /// The file as it is.
   Status Load() { return LoadFirst(file_.size()); }

@@ -302,7 +302,7 @@ TEST_CASE("class 13: a file that is changed after loading changes no structure")
   auto model = Model::Load(path.c_str());
   REQUIRE(model.ok());
   // In place and of the same length: what a mapping shows.
-  const size_t metadata_end = sizeof(schema::FileHeader) + sound.header()->metadata_bytes;
+  const size_t metadata_end = sizeof(schema::FileHeader) + static_cast<size_t>(sound.header()->metadata_bytes);
   std::memset(sound.data(), 0xff, metadata_end);
   std::FILE* const file = std::fopen(path.c_str(), "r+b");
   REQUIRE(std::fwrite(sound.data(), 1, metadata_end, file) == metadata_end);

@@ -6,6 +6,8 @@
 #include <sys/resource.h>
 
 #include <functional>
+#include <limits>
+#include <string>
 
 #include "error.h"
 #include "model_config.h"
@@ -117,7 +119,8 @@ TEST_CASE("hostile safetensors: holes, shapes beyond 64 bits, and arrays of noth
   CheckHeaderFails("must be a number", "{" + Entry("a", "[-1]", 0, 4) + "}", 4);
   CheckHeaderFails("must be a number", "{" + Entry("a", "[18446744073709551616]", 0, 4) + "}", 4);
   CheckHeaderFails("must be a number", "{" + Entry("a", "[1e3]", 0, 4) + "}", 4);
-  const std::string header = "{" + Entry("a", "[0, 18446744073709551615, 18446744073709551615]", 0, 0) + "}";
+  const std::string most = std::to_string(std::numeric_limits<size_t>::max());
+  const std::string header = "{" + Entry("a", "[0, " + most + ", " + most + "]", 0, 0) + "}";
   const auto arrays = ReadBytes("bad", RawSafetensors(header.size(), header, 0));
   CHECK(arrays.at("a").NumValues() == 0);
 }

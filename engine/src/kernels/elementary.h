@@ -29,6 +29,9 @@ inline constexpr float kExpTerms[] = {0.49999994f, 0.16666521f, 0.041668389f, 0.
 inline constexpr float kExpLowest = -87.33f;
 inline constexpr float kExpHighest = 88.37f;
 
+/// Of |x| < 2^22, and without a call of the C library, as nearbyintf is.
+inline float RoundHalfEven(float x) { return x + kRound - kRound; }
+
 inline float Exp(float x) {
   const float t = x * kLog2E + kRound;
   const float n = t - kRound;

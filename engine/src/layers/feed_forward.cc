@@ -67,23 +67,28 @@ Status FeedForward::RunTile(const RunContext& run, const FeedForwardRoom& room, 
   return output_.Run(activation, out, run.backend);
 }
 
-Status FeedForward::Run(const RunContext& run, const FeedForwardRoom& room, int layer, ConstMatF x, MatF out) {
-  for (size_t first = 0; first < x.rows; first += kTileRows) {
-    const size_t rows = std::min(kTileRows, x.rows - first);
-    const ProductInput input = room.x.Load(*run.backend, run.arena, x.Rows(first, rows));
-    SMX_TRY(RunTile(run, room, layer, input, out.Rows(first, rows)));
+/// `load(first, count)` gives rows of the input.
+template <typename LoadRows>
+Status FeedForward::RunTiles(const RunContext& run, const FeedForwardRoom& room, int layer, const LoadRows& load,
+                             MatF out) {
+  for (size_t first = 0; first < out.rows; first += kTileRows) {
+    const size_t count = std::min(kTileRows, out.rows - first);
+    SMX_TRY(RunTile(run, room, layer, load(first, count), out.Rows(first, count)));
   }
   return Status::kOk;
 }
 
+Status FeedForward::Run(const RunContext& run, const FeedForwardRoom& room, int layer, ConstMatF x, MatF out) {
+  const auto load = [&](size_t first, size_t count) {
+    return room.x.Load(*run.backend, run.arena, x.Rows(first, count));
+  };
+  return RunTiles(run, room, layer, load, out);
+}
+
 Status FeedForward::RunGathered(const RunContext& run, const FeedForwardRoom& room, const ProductInput& x,
                                 const int32_t* rows, MatF out) {
-  for (size_t first = 0; first < out.rows; first += kTileRows) {
-    const size_t count = std::min(kTileRows, out.rows - first);
-    const ProductInput input = room.x.Gather(run.arena, x, rows + first, count);
-    SMX_TRY(RunTile(run, room, kNotObserved, input, out.Rows(first, count)));
-  }
-  return Status::kOk;
+  const auto gather = [&](size_t first, size_t count) { return room.x.Gather(run.arena, x, rows + first, count); };
+  return RunTiles(run, room, kNotObserved, gather, out);
 }
 
 }  // namespace smx

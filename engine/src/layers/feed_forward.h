@@ -44,6 +44,8 @@ class FeedForward {
  private:
   static constexpr int kNotObserved = -1;
 
+  template <typename LoadRows>
+  Status RunTiles(const RunContext& run, const FeedForwardRoom& room, int layer, const LoadRows& load, MatF out);
   Status RunTile(const RunContext& run, const FeedForwardRoom& room, int layer, const ProductInput& x, MatF out);
 
   size_t d_model_ = 0;

@@ -46,6 +46,7 @@ void Moe::Prepare(const MoeWeights& weights, const PrepareContext& context) {
   }
   queue_tokens_ = plan->Acquire("queue_tokens", all_places);
   queue_weights_ = plan->Acquire("queue_weights", all_places);
+  for (const BufferId id : {router_logits_, router_probs_, scratch_, choices_}) plan->Release(id);
   plan->NextStep();
   plan->BeginStage("experts");
   const FeedForwardWeights& expert = weights.experts[0];  // all have the same shape
@@ -54,10 +55,7 @@ void Moe::Prepare(const MoeWeights& weights, const PrepareContext& context) {
   plan->NextStep();
   room_.PrepareForGather(expert, room.expert_capacity, plan);
   plan->NextStep();
-  for (const BufferId id :
-       {router_logits_, router_probs_, scratch_, choices_, queue_tokens_, queue_weights_, computed_}) {
-    plan->Release(id);
-  }
+  for (const BufferId id : {queue_tokens_, queue_weights_, computed_}) plan->Release(id);
   x_room_.Release(plan);
 }
 

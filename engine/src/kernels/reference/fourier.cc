@@ -43,8 +43,7 @@ Point OnCircle(size_t k, size_t n) {
 }
 
 void Store(float value, float* out) { *out = value; }
-/// Adding kRound rounds half to even, as nearbyintf does by a call of the C library.
-void Store(float value, int8_t* out) { *out = static_cast<int8_t>(value * kDftScale + kRound - kRound); }
+void Store(float value, int8_t* out) { *out = static_cast<int8_t>(RoundHalfEven(value * kDftScale)); }
 
 template <typename T>
 void FillMatrix(const float* twiddles, size_t n, DftPart part, Mat<T> out) {

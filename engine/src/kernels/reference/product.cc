@@ -68,8 +68,7 @@ RowQuantization QuantizationOf(float min, float max) {
   const float error_min = 128.0f + std::fabs(min / scale);
   const float error_max = 127.0f + std::fabs(max / scale);
   const float zero_point = error_min < error_max ? from_min : from_max;
-  // Adding it rounds half to even, as nearbyintf does by a call of the C library.
-  return {static_cast<int32_t>(std::clamp(zero_point, -128.0f, 127.0f) + kRound - kRound), scale};
+  return {static_cast<int32_t>(RoundHalfEven(std::clamp(zero_point, -128.0f, 127.0f))), scale};
 }
 
 void QuantizeRows_f32_qd8__reference(ConstMatF in, const float* input_scales, Mat<int8_t> out,
