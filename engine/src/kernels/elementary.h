@@ -29,7 +29,7 @@ inline constexpr float kExpTerms[] = {0.49999994f, 0.16666521f, 0.041668389f, 0.
 inline constexpr float kExpLowest = -87.33f;
 inline constexpr float kExpHighest = 88.37f;
 
-/// Of |x| < 2^22, and without a call of the C library, as nearbyintf is.
+/// Of |x| < 2^22. As nearbyintf gives it, which is a call of the C library.
 inline float RoundHalfEven(float x) { return x + kRound - kRound; }
 
 inline float Exp(float x) {

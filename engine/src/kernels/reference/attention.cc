@@ -20,7 +20,7 @@ void Mask(const unsigned char* is_real, size_t i, float* row, size_t n) {
 
 int16_t RoundToInt16(float x, float limit) {
   if (x != x) return 0;
-  return static_cast<int16_t>(std::nearbyintf(std::clamp(x, -limit, limit)));
+  return static_cast<int16_t>(RoundHalfEven(std::clamp(x, -limit, limit)));
 }
 
 /// Returns the row's scale.
