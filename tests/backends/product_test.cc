@@ -35,6 +35,13 @@ Status WrongBeyond64(const ProductWeights& weights, Mat<const int8_t> x, const R
   return Status::kOk;
 }
 
+Status WrongForWholeTiles(const ProductWeights& weights, Mat<const int8_t> x, const RowQuantization* params, MatF out,
+                          const smx::Log&) {
+  smx::Product_qd8_f32_qc8w__reference(x, params, weights, out);
+  if (weights.inputs % 64 == 0) out.Row(0)[0] += 0.01f;
+  return Status::kOk;
+}
+
 Status WrongForManyRows(const ProductWeights& weights, Mat<const int8_t> x, const RowQuantization* params, MatF out,
                         const smx::Log&) {
   smx::Product_qd8_f32_qc8w__reference(x, params, weights, out);
@@ -49,12 +56,13 @@ TEST_CASE("product check: the reference passes it") {
   CHECK(CheckInt8Product(Right, true, {}) == Status::kOk);
 }
 
-TEST_CASE("product check: a product that is wrong beyond 64 inputs, or for many rows, is refused with the value") {
+TEST_CASE("product check: a product that is wrong beyond 64 inputs, for whole tiles or many rows, is refused") {
   std::string message;
   const smx::Log log = {[](void* context, const char* text) { *static_cast<std::string*>(context) = text; }, &message};
   CHECK(CheckInt8Product(WrongBeyond64, false, log) == Status::kBackendFailure);
   CHECK(message.find("the reference has") != std::string::npos);
   CHECK(CheckInt8Product(WrongBeyond64, true, {}) == Status::kBackendFailure);
+  CHECK(CheckInt8Product(WrongForWholeTiles, false, {}) == Status::kBackendFailure);
   CHECK(CheckInt8Product(WrongForManyRows, false, {}) == Status::kBackendFailure);
 }
 
@@ -134,8 +142,8 @@ TEST_CASE("int8 product: every kind has the reference's bits on random shapes, f
   CAPTURE(seed);
   std::mt19937 random(seed);
   for (int round = 0; round < 60; ++round) {
-    const size_t rows = 1 + random() % (round % 10 == 0 ? 300 : 40), inputs = 1 + random() % 200,
-                 outputs = 1 + random() % 100;
+    const size_t rows = 1 + random() % (round % 10 == 0 ? 300 : 40), outputs = 1 + random() % 100;
+    const size_t inputs = round % 4 == 0 ? 64 * (1 + random() % 4) : 1 + random() % 200;  // tiles take 64
     const bool is_toeplitz = random() % 3 == 0;
     const bool outputs_first = is_toeplitz || random() % 2 == 0;
     CAPTURE(rows);

@@ -68,8 +68,8 @@ TEST_CASE("bench: --reference and --xnnpack choose whose products run, one of th
   const std::string library = SMX_WITH_XNNPACK ? "xnnpack" : "reference";
   CHECK(backend_with({"--reference"}) == "reference");
   CHECK(backend_with({"--xnnpack"}) == library);
-  const bool has_own = smx::MakeKernelTable(true).product_panels != nullptr && !smx::HasAmxInt8();
-  CHECK(backend_with({}) == (SMX_WITH_XNNPACK && has_own ? "vnni" : library));
+  const bool has_own = smx::MakeKernelTable(true).product_panels != nullptr;
+  CHECK(backend_with({}) == (SMX_WITH_XNNPACK && has_own ? smx::HasAmxInt8() ? "amx" : "vnni" : library));
   CheckRefused(RunSmx({"bench", ShippedModel(), "--reference", "--xnnpack"}), 2, {"--xnnpack"});
 }
 

@@ -39,7 +39,7 @@ struct Observer {
 
 /// Which kernels compute the products. kReference is the definition of right, slow, and always there.
 enum class BackendChoice : uint8_t {
-  kBest,  ///< The fastest that there are: smx's own for int8 on Ice Lake, Zen 4 and later without AMX, else kXnnpack.
+  kBest,  ///< The fastest that there are: smx's own for int8 on Ice Lake, Zen 4 and later, else kXnnpack.
   kReference,
   kXnnpack,  ///< XNNPACK's for int8 where it is built in; else kReference.
 };

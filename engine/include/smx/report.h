@@ -17,7 +17,7 @@ struct Report {
   uint64_t macs;        ///< Multiply-adds of the products of the last run; 0 before the first. Where mixing matrices
                         ///< are packed, for a few lengths, a text takes those of the next one.
   uint64_t macs_dense;  ///< The same, had no row been skipped because nobody reads it.
-  const char* backend;  ///< "reference", "xnnpack" or "vnni", smx's own; see BackendChoice.
+  const char* backend;  ///< "reference", "xnnpack", or smx's own, "vnni" or "amx"; see BackendChoice.
 };
 
 /// Which of several ways a stage is computed by. Times are estimates for the longest text of the model, in float32 for

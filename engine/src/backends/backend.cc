@@ -31,7 +31,7 @@ Status CheckUnpacked(const WeightsFile& weights, const Log& log) {
 const char* Backend::name() const {
   switch (int8_products) {
     case Int8Products::kPanels:
-      return "vnni";
+      return HasAmxInt8() ? "amx" : "vnni";
     case Int8Products::kXnnpack:
       return "xnnpack";
     case Int8Products::kReference:
@@ -101,11 +101,9 @@ Status Backend::ChooseInt8Products(const Options& options) {
   }
   constexpr Int8Candidate kXnnpack = {Int8Products::kXnnpack, "xnnpack", CheckBothOrders<RunXnnpackProductOnce>};
   constexpr Int8Candidate kPanels = {Int8Products::kPanels, "smx", CheckBothOrders<RunPanelProductOnce>};
-  // XNNPACK's products are faster than ours where it has AMX.
-  const Int8Candidate with_amx[] = {kXnnpack, kPanels};
-  const Int8Candidate without[] = {kPanels, kXnnpack};
-  Span<const Int8Candidate> candidates = HasAmxInt8() ? Span<const Int8Candidate>(with_amx) : without;
-  if (options.backend == BackendChoice::kXnnpack) candidates = {with_amx, 1};
+  const Int8Candidate best_first[] = {kPanels, kXnnpack};
+  Span<const Int8Candidate> candidates = best_first;
+  if (options.backend == BackendChoice::kXnnpack) candidates = {&best_first[1], 1};
   SMX_TRY(ChooseRightProducts(candidates, log, &int8_products));
   return options.backend == BackendChoice::kXnnpack || !has_fast_int8() ? Status::kOk : CheckColumns();
 }

@@ -27,13 +27,11 @@ CpuidLeaf Cpuid(unsigned leaf, unsigned subleaf) {
 
 bool Bit(unsigned word, int bit) { return ((word >> bit) & 1u) != 0; }
 
-/// Linux hands out the tile registers on request only; asking which are permitted changes nothing.
-bool TilesAreUsable() {
-  constexpr int kTileDataBit = 18;
-  constexpr long kGetSupportedFeatures = 0x1021;  // ARCH_GET_XCOMP_SUPP
-  unsigned long supported = 0;
-  if (syscall(SYS_arch_prctl, kGetSupportedFeatures, &supported) != 0) return false;
-  return ((supported >> kTileDataBit) & 1u) != 0;
+/// Linux hands out the tile registers on request only, to all threads of a process and for its life.
+bool TilesAreGranted() {
+  constexpr long kTileData = 18;
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
 const char* DetectIsa() {
@@ -106,7 +104,7 @@ bool HasAvx512Vnni() {
 
 bool HasAmxInt8() {
   constexpr int kAmxInt8 = 25;
-  return Bit(Cpuid(7, 0).edx, kAmxInt8) && __builtin_cpu_supports("avx512vnni") && TilesAreUsable();
+  return Bit(Cpuid(7, 0).edx, kAmxInt8) && __builtin_cpu_supports("avx512vnni") && TilesAreGranted();
 }
 
 #else

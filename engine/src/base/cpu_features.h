@@ -10,7 +10,7 @@ const char* BestIsaName();
 bool HasShaInstructions();
 
 /// Instruction sets of x86 that processor and operating system offer: AVX2 with BMI and FMA; AVX-512 as Ice Lake and
-/// Zen 4 have it, with products of bytes (VNNI); tiles of int8 (AMX).
+/// Zen 4 have it, with products of bytes (VNNI); tiles of int8 (AMX), which are asked for.
 bool HasAvx2();
 bool HasAvx512Vnni();
 bool HasAmxInt8();

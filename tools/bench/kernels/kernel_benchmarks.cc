@@ -354,10 +354,11 @@ void RegisterAll() {
     Register("product_qd8_f32_qc8w__xnnpack", model,
              [&model](State& state) { EngineProduct(state, BackendChoice::kXnnpack, model); });
     const KernelTable kernels = MakeKernelTable(/*fast=*/true);
-    if (kernels.product_panels == nullptr || HasAmxInt8()) continue;  // with AMX the engine takes XNNPACK's
-    Register("product_of_columns__vnni", model,
+    if (kernels.product_panels == nullptr) continue;
+    const std::string own = HasAmxInt8() ? "__amx" : "__vnni";
+    Register("product_of_columns" + own, model,
              [kernels, &model](State& state) { ProductOfColumns(state, kernels, model); });
-    Register("product_qd8_f32_qc8w__vnni", model,
+    Register("product_qd8_f32_qc8w" + own, model,
              [&model](State& state) { EngineProduct(state, BackendChoice::kBest, model); });
   }
 }

@@ -111,11 +111,17 @@ inline HWY_NOINLINE void PackValues(ConstMatF v, PairPanels panels, float* scale
 inline constexpr size_t kStepRows = kWidth < kAttentionPanel ? 4 : 8;
 inline constexpr size_t kStepVectors = 2;
 
-/// out [kRows, cols] = (a [kRows, depth] b) * row_scales[r] * col_scales[c], for `kVectors` vectors of columns from c
-/// on; the last has `count` of them. col_scales may be null: then they count as 1.
+/// What the sums of rows and columns are multiplied by; null as that of columns counts as 1.
+struct PairScales {
+  const float* rows;
+  const float* cols;
+};
+
+/// out [kRows, cols] = (a [kRows, depth] b) * scales.rows[r] * scales.cols[c], for `kVectors` vectors of columns from c
+/// on; the last has `count` of them.
 template <size_t kRows, size_t kVectors>
-HWY_INLINE void PairProductColumns(Mat<const int32_t> a, PairPanels b, size_t c, size_t count, const float* row_scales,
-                                   const float* col_scales, MatF out) {
+HWY_INLINE void PairProductColumns(Mat<const int32_t> a, PairPanels b, size_t c, size_t count, PairScales scales,
+                                   MatF out) {
   constexpr size_t kSums = kRows * kVectors;
   const int32_t* columns[kVectors];
   for (size_t v = 0; v < kVectors; ++v) {
@@ -139,33 +145,31 @@ HWY_INLINE void PairProductColumns(Mat<const int32_t> a, PairPanels b, size_t c,
   }
   for (size_t i = 0; i < kSums; ++i) {
     const size_t column = c + i % kVectors * kWidth, r = i / kVectors;
-    Vec value = hn::Mul(hn::ConvertTo(kF, hn::LoadU(kI, stored + i * kWidth)), Set(row_scales[r]));
-    if (col_scales != nullptr) value = hn::Mul(value, hn::LoadU(kF, col_scales + column));
+    Vec value = hn::Mul(hn::ConvertTo(kF, hn::LoadU(kI, stored + i * kWidth)), Set(scales.rows[r]));
+    if (scales.cols != nullptr) value = hn::Mul(value, hn::LoadU(kF, scales.cols + column));
     Store(value, out.Row(r) + column, i % kVectors + 1 == kVectors ? count : kWidth);
   }
 }
 
 /// The same for all columns of all panels.
 template <size_t kRows>
-HWY_NOINLINE void PairProduct(Mat<const int32_t> a, PairPanels b, const float* row_scales, const float* col_scales,
-                              MatF out) {
+HWY_NOINLINE void PairProduct(Mat<const int32_t> a, PairPanels b, PairScales scales, MatF out) {
   size_t c = 0;
   for (; c + kStepVectors * kWidth <= b.cols; c += kStepVectors * kWidth) {
-    PairProductColumns<kRows, kStepVectors>(a, b, c, kWidth, row_scales, col_scales, out);
+    PairProductColumns<kRows, kStepVectors>(a, b, c, kWidth, scales, out);
   }
   for (; c < b.cols; c += kWidth) {
-    PairProductColumns<kRows, 1>(a, b, c, std::min(kWidth, b.cols - c), row_scales, col_scales, out);
+    PairProductColumns<kRows, 1>(a, b, c, std::min(kWidth, b.cols - c), scales, out);
   }
 }
 
 /// The same for any number of rows.
-inline void PairProductOfRows(Mat<const int32_t> a, PairPanels b, const float* row_scales, const float* col_scales,
-                              MatF out) {
+inline void PairProductOfRows(Mat<const int32_t> a, PairPanels b, PairScales scales, MatF out) {
   size_t r = 0;
   for (; r + kStepRows <= a.rows; r += kStepRows) {
-    PairProduct<kStepRows>(a.Rows(r, kStepRows), b, row_scales + r, col_scales, out.Rows(r, kStepRows));
+    PairProduct<kStepRows>(a.Rows(r, kStepRows), b, {scales.rows + r, scales.cols}, out.Rows(r, kStepRows));
   }
-  for (; r < a.rows; ++r) PairProduct<1>(a.Rows(r, 1), b, row_scales + r, col_scales, out.Rows(r, 1));
+  for (; r < a.rows; ++r) PairProduct<1>(a.Rows(r, 1), b, {scales.rows + r, scales.cols}, out.Rows(r, 1));
 }
 
 HWY_INLINE int32_t SumOfPairs(const int32_t* pairs, size_t n) {
@@ -253,13 +257,13 @@ inline HWY_NOINLINE void AttendRowsQs16(ConstMatF q, size_t first, size_t rows, 
     PairColumns(row, q.cols, {1.0f / row_scale, limit}, queries.Row(i));
     scales[i] = row_scale * scale;
   }
-  PairProductOfRows(queries, to.k, scales, to.k_scales, to.scores);
+  PairProductOfRows(queries, to.k, {scales, to.k_scales}, to.scores);
   for (size_t i = 0; i < rows; ++i) {
     float* const row = to.scores.Row(i);
     if (to.is_real != nullptr) MaskScores(to.is_real, first + i, row, to.scores.cols);
     scales[i] = WeighScores(row, to.v_scales, to.scores.cols, weights.Row(i));
   }
-  PairProductOfRows(weights, to.v, scales, nullptr, out.Rows(first, rows));
+  PairProductOfRows(weights, to.v, {scales, nullptr}, out.Rows(first, rows));
 }
 
 inline void AttentionHeadQs16(ConstMatF q, ConstMatF k, ConstMatF v, const unsigned char* is_real, float* scratch,

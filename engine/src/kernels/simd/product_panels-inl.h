@@ -9,9 +9,10 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 
 #include "kernels/product_panels.h"
+#include "kernels/simd/multiply_panel-inl.h"
+#include "kernels/simd/product-inl.h"
 #include "kernels/simd/vectors-inl.h"
 
 #if HWY_TARGET == HWY_AVX3_DL
@@ -20,50 +21,8 @@ HWY_BEFORE_NAMESPACE();
 namespace smx {
 namespace HWY_NAMESPACE {
 
-using Int8s = hn::Repartition<int8_t, F>;
-using Uint8s = hn::Repartition<uint8_t, F>;
-
-inline constexpr size_t kPanelVectors = kPanelOutputs / kWidth;
-constexpr size_t kGroupBytes = kPanelOutputs * kPanelInputs;
-
-/// Rows stay in the cache from panel to panel.
-constexpr size_t kPanelTileRows = 128;
-
-/// A panel, and how many inputs it has: so many whole groups of kPanelInputs, and perhaps a last one of the last
-/// inputs.
-struct Panel {
-  const uint8_t* values;
-  size_t groups;
-  size_t inputs;
-
-  bool has_last_group() const { return inputs % kPanelInputs != 0; }
-};
-
-HWY_INLINE Panel PanelOf(const uint8_t* values, size_t inputs) { return {values, inputs / kPanelInputs, inputs}; }
-
-/// Rows to be multiplied.
-struct PanelRows {
-  const int8_t* x;
-  ptrdiff_t stride;
-};
-
-/// A group of kPanelInputs has two lines.
-constexpr size_t kFetchesPerGroup = 2;
-
-/// What is fetched while rows are multiplied: for every group kFetchesPerGroup lines, `stride` bytes apart.
-struct Fetched {
-  const uint8_t* from;
-  size_t stride;
-};
-
-/// Of the panel `next` the share that belongs to `count` of `rows` rows, from row `first` on: lines that are asked for
-/// faster than memory gives them would keep the panel itself waiting. A line that several steps share is asked for by
-/// each. Null: nothing but a line that is there.
-HWY_INLINE Fetched ShareOfPanel(const uint8_t* next, Panel panel, size_t first, size_t count, size_t rows) {
-  if (next == nullptr) return {panel.values, 0};
-  return {next + first * panel.groups * kGroupBytes / rows,
-          (count * (kGroupBytes / kFetchesPerGroup) + rows - 1) / rows};
-}
+/// So many rows stay in the cache from panel to panel.
+constexpr size_t kCachedRows = 128;
 
 HWY_INLINE int32_t SumOfRow(const int8_t* row, size_t n) {
   const Int8s int8s;
@@ -79,88 +38,6 @@ HWY_INLINE int32_t SumOfRow(const int8_t* row, size_t n) {
 
 inline void SumRows(const int8_t* x, ptrdiff_t stride, size_t rows, size_t cols, int32_t* sums) {
   for (size_t r = 0; r < rows; ++r) sums[r] = SumOfRow(x + static_cast<ptrdiff_t>(r) * stride, cols);
-}
-
-HWY_INLINE VecI AddProducts(const uint8_t* weights, const void* values, VecI sums) {
-  int32_t four = 0;
-  std::memcpy(&four, values, sizeof(four));
-  return hn::SumOfMulQuadAccumulate(kI, hn::LoadU(Uint8s(), weights), hn::BitCast(Int8s(), hn::Set(kI, four)), sums);
-}
-
-/// Of a row only inputs are read that there are.
-inline HWY_NOINLINE void AddLastGroup(PanelRows rows, size_t num_rows, Panel panel, int32_t* out) {
-  const uint8_t* const weights = panel.values + panel.groups * kGroupBytes;
-  for (size_t r = 0; r < num_rows; ++r) {
-    const int8_t* const row = rows.x + static_cast<ptrdiff_t>(r) * rows.stride;
-    int32_t four = 0;
-    if (panel.groups == 0) {
-      std::memcpy(&four, row, panel.inputs);
-    } else {
-      std::memcpy(&four, row + panel.inputs - kPanelInputs, sizeof(four));
-    }
-    HWY_UNROLL(8) for (size_t i = 0; i < kPanelVectors; ++i, out += kWidth) {
-      hn::StoreU(AddProducts(weights + i * kWidth * kPanelInputs, &four, hn::LoadU(kI, out)), kI, out);
-    }
-  }
-}
-
-/// out [kRows, kPanelOutputs]: sums of products with the values as the panel stores them. A step of a sum waits for the
-/// one before it: where there are few rows, `kChains` groups go to sums of their own.
-template <size_t kRows, size_t kChains>
-HWY_NOINLINE void MultiplyPanel(PanelRows rows, Panel panel, Fetched fetched, int32_t* out) {
-  constexpr size_t kVectorBytes = kWidth * kPanelInputs;
-  constexpr size_t kSums = kRows * kPanelVectors;
-  VecI sums[kChains * kSums];
-  HWY_UNROLL(32) for (size_t i = 0; i < kChains * kSums; ++i) sums[i] = hn::Zero(kI);
-  size_t group = 0;
-  for (; group + kChains <= panel.groups; group += kChains) {
-    const uint8_t* const weights = panel.values + group * kGroupBytes;
-    const int8_t* const values = rows.x + group * kPanelInputs;
-    HWY_UNROLL(8) for (size_t line = 0; line < kChains * kFetchesPerGroup; ++line, fetched.from += fetched.stride) {
-      __builtin_prefetch(fetched.from, 0, 2);  // into the second level: a panel may be larger than the first
-    }
-    HWY_UNROLL(32) for (size_t i = 0; i < kChains * kSums; ++i) {
-      const size_t chain = i / kSums, r = i % kSums / kPanelVectors, vector = i % kPanelVectors;
-      sums[i] = AddProducts(weights + chain * kGroupBytes + vector * kVectorBytes,
-                            values + chain * kPanelInputs + static_cast<ptrdiff_t>(r) * rows.stride, sums[i]);
-    }
-  }
-  if constexpr (kChains > 1) {
-    for (; group < panel.groups; ++group) {
-      HWY_UNROLL(32) for (size_t i = 0; i < kSums; ++i) {
-        const ptrdiff_t row = static_cast<ptrdiff_t>(i / kPanelVectors) * rows.stride;
-        sums[i] = AddProducts(panel.values + group * kGroupBytes + i % kPanelVectors * kVectorBytes,
-                              rows.x + group * kPanelInputs + row, sums[i]);
-      }
-    }
-    HWY_UNROLL(32) for (size_t i = kSums; i < kChains * kSums; ++i) sums[i % kSums] = hn::Add(sums[i % kSums], sums[i]);
-  }
-  // To memory at once: with more to do behind the loop GCC keeps copies of the sums in it.
-  HWY_UNROLL(32) for (size_t i = 0; i < kSums; ++i) hn::StoreU(sums[i], kI, out + i * kWidth);
-  if (panel.has_last_group()) AddLastGroup(rows, kRows, panel, out);
-}
-
-/// As many rows at a time as registers hold sums of, the rest in smaller steps; finish(r, n, sums) makes n outputs of a
-/// row's sums, from row r on. The panel `next`, unless it is null, is fetched meanwhile.
-template <typename Finish>
-HWY_INLINE void MultiplyPanelByRows(PanelRows rows, size_t count, Panel panel, const uint8_t* next,
-                                    const Finish& finish) {
-  constexpr size_t kMostRows = 12;
-  size_t r = 0;
-  int32_t sums[kMostRows * kPanelOutputs];
-  const auto step = [&](size_t n, void (*multiply)(PanelRows, Panel, Fetched, int32_t*)) {
-    while (count - r >= n) {
-      const Fetched fetched = ShareOfPanel(next, panel, r, n, count);
-      multiply({rows.x + static_cast<ptrdiff_t>(r) * rows.stride, rows.stride}, panel, fetched, sums);
-      finish(r, n, sums);
-      r += n;
-    }
-  };
-  step(kMostRows, MultiplyPanel<kMostRows, 1>);
-  step(8, MultiplyPanel<8, 1>);
-  step(4, MultiplyPanel<4, 2>);
-  step(2, MultiplyPanel<2, 4>);
-  step(1, MultiplyPanel<1, 4>);
 }
 
 /// The outputs of a panel of weights.
@@ -216,16 +93,24 @@ HWY_INLINE void FetchColumns(const ProductWeights& weights, const int32_t* sums,
   }
 }
 
+/// Panels that one call multiplies with.
+struct PanelShare {
+  bool has_tiles;
+  size_t first;
+  size_t count;
+};
+
 /// The next panel is fetched whoever computes it: mostly this thread goes on with it, in the next part.
-inline void ProductPanels(const PanelInput& in, const ProductWeights& weights, const uint8_t* panels, size_t first,
-                          size_t count, MatF out) {
+inline HWY_NOINLINE void MultiplyPanels(PanelShare share, const PanelInput& in, const ProductWeights& weights,
+                                        const uint8_t* panels, MatF out) {
   const Mat<const int8_t>& x = in.x;
   const size_t panel_bytes = PanelBytes(weights.inputs);
   const size_t num_panels = NumPanels(weights.outputs);
   const auto* const sums = reinterpret_cast<const int32_t*>(panels + num_panels * panel_bytes);
-  for (size_t tile = 0; tile < x.rows; tile += kPanelTileRows) {
-    const size_t num_rows = std::min(kPanelTileRows, x.rows - tile);
-    for (size_t p = first; p < first + count; ++p) {
+  for (size_t tile = 0; tile < x.rows; tile += kCachedRows) {
+    const size_t num_rows = std::min(kCachedRows, x.rows - tile);
+    const PanelMultiplier multiplier(share.has_tiles, num_rows, weights.inputs);
+    for (size_t p = share.first; p < share.first + share.count; ++p) {
       const uint8_t* const panel = panels + p * panel_bytes;
       const size_t c = p * kPanelOutputs;
       const size_t columns_here = std::min(kPanelOutputs, weights.outputs - c);
@@ -235,12 +120,22 @@ inline void ProductPanels(const PanelInput& in, const ProductWeights& weights, c
                                     OfColumns(weights.bias, false, c, columns_here, bias)};
       if (p + 1 < num_panels) FetchColumns(weights, sums, c + kPanelOutputs);
       const PanelOutputs outputs = {in.params + tile, in.row_sums + tile, out.Row(tile) + c, out.stride};
-      MultiplyPanelByRows(
-          {x.Row(tile), static_cast<ptrdiff_t>(x.stride)}, num_rows, PanelOf(panel, weights.inputs),
+      multiplier.Multiply(
+          {x.Row(tile), static_cast<ptrdiff_t>(x.stride)}, PanelOf(panel, weights.inputs),
           p + 1 < num_panels ? panel + panel_bytes : nullptr,
           [&](size_t r, size_t n, const int32_t* of_rows) { FinishPanelSums(of_rows, outputs, r, n, columns); });
     }
   }
+}
+
+inline void ProductPanels(const PanelInput& in, const ProductWeights& weights, const uint8_t* panels, size_t first,
+                          size_t count, MatF out) {
+  MultiplyPanels({/*has_tiles=*/false, first, count}, in, weights, panels, out);
+}
+
+inline void ProductPanelsWithTiles(const PanelInput& in, const ProductWeights& weights, const uint8_t* panels,
+                                   size_t first, size_t count, MatF out) {
+  MultiplyPanels({/*has_tiles=*/true, first, count}, in, weights, panels, out);
 }
 
 /// Columns of activations as a panel.
@@ -332,24 +227,35 @@ inline HWY_NOINLINE void FinishColumnSums(const int32_t* sums, ColumnPanel panel
   }
 }
 
-inline void ProductOfColumns(ConstMatF x, const ProductWeights& weights, const int32_t* row_sums, size_t first,
-                             size_t count, uint8_t* room, MatF out) {
+inline HWY_NOINLINE void MultiplyColumns(PanelShare share, ConstMatF x, const ProductWeights& weights,
+                                         const int32_t* row_sums, uint8_t* room, MatF out) {
   const auto num_columns = [&](size_t p) { return std::min(kPanelOutputs, x.cols - p * kPanelOutputs); };
-  for (size_t p = first; p < first + count; ++p) {
+  for (size_t p = share.first; p < share.first + share.count; ++p) {
     QuantizeColumns(x, p * kPanelOutputs, num_columns(p), ColumnPanelOf(room, x.rows, p));
   }
-  for (size_t tile = 0; tile < weights.outputs; tile += kPanelTileRows) {
-    const size_t num_rows = std::min(kPanelTileRows, weights.outputs - tile);
+  for (size_t tile = 0; tile < weights.outputs; tile += kCachedRows) {
+    const size_t num_rows = std::min(kCachedRows, weights.outputs - tile);
     const PanelRows rows = {weights.Row<int8_t>(tile), weights.stride};
-    for (size_t p = first; p < first + count; ++p) {
+    const PanelMultiplier multiplier(share.has_tiles, num_rows, weights.inputs);
+    for (size_t p = share.first; p < share.first + share.count; ++p) {
       const ColumnPanel panel = ColumnPanelOf(room, x.rows, p);
       const MatF columns = {out.data + p * kPanelOutputs, out.rows, num_columns(p), out.stride};
       const ColumnOutputs outputs = {weights, row_sums + tile, tile, num_columns(p), columns};
-      MultiplyPanelByRows(
-          rows, num_rows, PanelOf(panel.values, weights.inputs), nullptr,
+      multiplier.Multiply(
+          rows, PanelOf(panel.values, weights.inputs), nullptr,
           [&](size_t r, size_t n, const int32_t* sums) { FinishColumnSums(sums, panel, outputs, r, n); });
     }
   }
+}
+
+inline void ProductOfColumns(ConstMatF x, const ProductWeights& weights, const int32_t* row_sums, size_t first,
+                             size_t count, uint8_t* room, MatF out) {
+  MultiplyColumns({/*has_tiles=*/false, first, count}, x, weights, row_sums, room, out);
+}
+
+inline void ProductOfColumnsWithTiles(ConstMatF x, const ProductWeights& weights, const int32_t* row_sums, size_t first,
+                                      size_t count, uint8_t* room, MatF out) {
+  MultiplyColumns({/*has_tiles=*/true, first, count}, x, weights, row_sums, room, out);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -62,6 +62,14 @@ void Overwrite(KernelTable* table) {
 #endif
 }
 
+#if HWY_TARGET == HWY_AVX3_DL
+void OverwriteWithTiles(KernelTable* table) {
+  Overwrite(table);
+  table->product_panels = ProductPanelsWithTiles;
+  table->product_of_columns = ProductOfColumnsWithTiles;
+}
+#endif
+
 }  // namespace HWY_NAMESPACE
 }  // namespace smx
 HWY_AFTER_NAMESPACE();
@@ -71,12 +79,14 @@ namespace smx {
 namespace {
 
 #if defined(__x86_64__)
-constexpr SimdKernels kKernels[] = {
-    {"avx512vnni", N_AVX3_DL::Overwrite}, {"avx2", N_AVX2::Overwrite}, {"sse2", N_SSE2::Overwrite}};
+constexpr SimdKernels kKernels[] = {{"amx-int8", N_AVX3_DL::OverwriteWithTiles},
+                                    {"avx512vnni", N_AVX3_DL::Overwrite},
+                                    {"avx2", N_AVX2::Overwrite},
+                                    {"sse2", N_SSE2::Overwrite}};
 
 size_t FirstUsable() {
-  if (HasAvx512Vnni()) return 0;
-  return HasAvx2() ? 1 : 2;
+  if (HasAvx512Vnni()) return HasAmxInt8() ? 0 : 1;
+  return HasAvx2() ? 2 : 3;
 }
 #else
 constexpr SimdKernels kKernels[] = {{"neon", N_NEON_WITHOUT_AES::Overwrite}};
