@@ -1,6 +1,8 @@
 #include "bench_mixers.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <random>
@@ -98,21 +100,24 @@ class MixerModel {
   std::unique_ptr<Model> model_;
 };
 
-/// Stops the time from a block's input to the output of its mixing.
+/// Stops the time from a block's input to the output of its mixing: of small ones a few microseconds.
 struct Stopwatch {
-  int64_t begin_us = 0;
-  int64_t mixing_us = 0;
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point begin;
+  double mixing_us = 0;
 
   static void See(void* self, const Observation& seen) {
     Stopwatch& watch = *static_cast<Stopwatch*>(self);
-    if (std::strcmp(seen.name, "embedding_output") == 0) watch.begin_us = NowMicroseconds();
-    if (std::strcmp(seen.name, "mixing_output") == 0) watch.mixing_us = NowMicroseconds() - watch.begin_us;
+    const Clock::time_point now = Clock::now();
+    if (std::strcmp(seen.name, "embedding_output") == 0) watch.begin = now;
+    if (std::strcmp(seen.name, "mixing_output") != 0) return;
+    watch.mixing_us = std::chrono::duration<double, std::micro>(now - watch.begin).count();
   }
 };
 
-/// Median of up to `repeat` runs of all rows, fewer when they take long.
-int64_t MixingUs(const Model& model, Options options, size_t repeat) {
-  constexpr int64_t kEnoughUs = 100000;
+/// Median of up to `repeat` runs of all rows, fewer when they take long; in tenths.
+double MixingUs(const Model& model, Options options, size_t repeat) {
+  constexpr double kEnoughUs = 100000;
   constexpr size_t kLeastRuns = 3;
   Stopwatch watch;
   options.skip_dead_rows = false;
@@ -122,15 +127,15 @@ int64_t MixingUs(const Model& model, Options options, size_t repeat) {
   float logits[1];
   const auto run = [&] { encoder.Check(encoder->Run({ids.data(), ids.size()}, {}, {{}, {}, logits})); };
   run();
-  std::vector<int64_t> times;
-  int64_t sum = 0;
+  std::vector<double> times;
+  double sum = 0;
   while (times.size() < repeat && (times.size() < kLeastRuns || sum < kEnoughUs)) {
     run();
     times.push_back(watch.mixing_us);
     sum += watch.mixing_us;
   }
   std::sort(times.begin(), times.end());
-  return times[times.size() / 2];
+  return std::round(10 * times[times.size() / 2]) / 10;
 }
 
 /// What an Encoder that is left to itself says of its only mixing; null when there is but one way.
