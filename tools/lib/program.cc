@@ -117,15 +117,15 @@ CLI::Validator ProbabilityFlag() {
 }
 
 void AppendF(std::string* text, const char* format, ...) {
-  va_list arguments, again;
+  va_list arguments;
   va_start(arguments, format);
-  va_copy(again, arguments);
   const auto size = static_cast<size_t>(std::max(0, std::vsnprintf(nullptr, 0, format, arguments)));
   va_end(arguments);
   const size_t end = text->size();
   text->resize(end + size + 1);  // one more, for the NUL that C puts there
-  std::vsnprintf(&(*text)[end], size + 1, format, again);
-  va_end(again);
+  va_start(arguments, format);
+  std::vsnprintf(&(*text)[end], size + 1, format, arguments);
+  va_end(arguments);
   text->pop_back();
 }
 
