@@ -7,6 +7,7 @@ from install import run
 from machine import processors
 
 REPEAT = 3
+PASSES = 6
 
 
 def needed_bytes(tensors, num_tokens, max_seq_len):
@@ -38,11 +39,14 @@ def largest_jump(points):
 
 
 def measure(smx, model, step, bytes_per_ms):
-    """Every length twice, up and down, so that a disturbance does not stay. `bytes_per_ms` of reading, or None."""
+    """Every length in several passes, up and down, so that a disturbance does not stay. `bytes_per_ms` of reading, or
+    None."""
     best, lengths = {}, range(step, LAST + 1, step)
-    for length in [*lengths, *reversed(lengths)]:
-        best[length] = min(measure_length(smx, model, length), best.get(length, float("inf")))
-        print(f"compare.py: {length} tokens, {best[length]:.1f} ms", file=sys.stderr, flush=True)
+    for index in range(PASSES):
+        for length in lengths if index % 2 == 0 else reversed(lengths):
+            best[length] = min(measure_length(smx, model, length), best.get(length, float("inf")))
+            print(f"compare.py: pass {index + 1} of {PASSES}: {length} tokens, {best[length]:.1f} ms", file=sys.stderr,
+                  flush=True)
     tensors = tensors_of(smx, model)
     points = []
     for length, least in sorted(best.items()):
