@@ -25,6 +25,14 @@ inline size_t PanelBytes(size_t inputs) {
   return (inputs + kPanelInputs - 1) / kPanelInputs * kPanelInputs * kPanelOutputs;
 }
 
+/// What is fetched while rows are multiplied with a panel: for every kPanelInputs inputs, which have two lines,
+/// kFetchesPerGroup lines, `stride` bytes apart.
+struct Fetched {
+  const uint8_t* from;
+  size_t stride;
+};
+inline constexpr size_t kFetchesPerGroup = 2;
+
 /// Where in a panel of `inputs` inputs the values of input k lie, in inputs.
 inline size_t PanelPlace(size_t k, size_t inputs) {
   const size_t rest = inputs % kPanelInputs;

@@ -25,6 +25,7 @@ constexpr size_t kPanelRowBytes = kPanelOutputs * kPanelInputs;  // from kPanelI
 constexpr size_t kSumsRowBytes = kPanelOutputs * sizeof(int32_t);
 constexpr size_t kLeftOutputs = kBytesOfTileRow / sizeof(int32_t);
 constexpr uint8_t kPanelRows = kTileInputs / kPanelInputs;
+constexpr size_t kFetchesPerStep = kPanelRows * kFetchesPerGroup;
 static_assert(kPanelOutputs == 2 * kLeftOutputs && kPanelRowBytes == 2 * kBytesOfTileRow,
               "two tiles beside each other");
 
@@ -44,25 +45,6 @@ struct Configuration {
 };
 static_assert(sizeof(Configuration) == 64, "64 bytes");
 
-struct Operands {
-  const int8_t* upper;
-  const int8_t* lower;  // null: no such rows
-  ptrdiff_t stride;
-  const uint8_t* panel;
-};
-
-SMX_WITH_TILES inline void AddProducts(const Operands& in) {
-  _tile_loadd(SMX_LEFT, in.panel, kPanelRowBytes);
-  _tile_loadd(SMX_RIGHT, in.panel + kBytesOfTileRow, kPanelRowBytes);
-  _tile_loadd(SMX_UPPER, in.upper, in.stride);
-  _tile_dpbsud(SMX_UPPER_LEFT, SMX_UPPER, SMX_LEFT);
-  _tile_dpbsud(SMX_UPPER_RIGHT, SMX_UPPER, SMX_RIGHT);
-  if (in.lower == nullptr) return;
-  _tile_loadd(SMX_LOWER, in.lower, in.stride);
-  _tile_dpbsud(SMX_LOWER_LEFT, SMX_LOWER, SMX_LEFT);
-  _tile_dpbsud(SMX_LOWER_RIGHT, SMX_LOWER, SMX_RIGHT);
-}
-
 SMX_WITH_TILES void Load(const Configuration& configuration) {
   __asm__ volatile("" : : "r"(&configuration) : "memory");  // GCC 12 does not know that the next line reads all of it
   _tile_loadconfig(&configuration);
@@ -75,12 +57,11 @@ SMX_WITH_TILES void Release() { _tile_release(); }
 Tiles::Tiles(size_t num_rows) {
   const size_t num_blocks = (num_rows + kTileRows - 1) / kTileRows;
   block_rows_ = (num_rows + num_blocks - 1) / num_blocks;
-  upper_rows_ = (block_rows_ + 1) / 2;
-  const size_t lower_rows = block_rows_ - upper_rows_;
+  const size_t lower_rows = block_rows_ - upper_rows();
   Configuration configuration;
-  configuration.SetRows(SMX_UPPER_LEFT, upper_rows_);
-  configuration.SetRows(SMX_UPPER_RIGHT, upper_rows_);
-  configuration.SetRows(SMX_UPPER, upper_rows_);
+  configuration.SetRows(SMX_UPPER_LEFT, upper_rows());
+  configuration.SetRows(SMX_UPPER_RIGHT, upper_rows());
+  configuration.SetRows(SMX_UPPER, upper_rows());
   configuration.SetRows(SMX_LOWER_LEFT, lower_rows);
   configuration.SetRows(SMX_LOWER_RIGHT, lower_rows);
   configuration.SetRows(SMX_LOWER, lower_rows);
@@ -92,9 +73,9 @@ Tiles::Tiles(size_t num_rows) {
 Tiles::~Tiles() { Release(); }
 
 SMX_WITH_TILES void Tiles::Multiply(const int8_t* x, ptrdiff_t stride, const uint8_t* panel, size_t inputs,
-                                    TileFetches fetches, int32_t* sums) const {
-  const bool has_lower = upper_rows_ < block_rows_;
-  Operands in = {x, has_lower ? x + static_cast<ptrdiff_t>(upper_rows_) * stride : nullptr, stride, panel};
+                                    Fetched fetched, int32_t* sums) const {
+  const bool has_lower = upper_rows() < block_rows_;
+  const int8_t* const lower_x = has_lower ? x + static_cast<ptrdiff_t>(upper_rows()) * stride : nullptr;
   _tile_zero(SMX_UPPER_LEFT);
   _tile_zero(SMX_UPPER_RIGHT);
   if (has_lower) {
@@ -102,18 +83,24 @@ SMX_WITH_TILES void Tiles::Multiply(const int8_t* x, ptrdiff_t stride, const uin
     _tile_zero(SMX_LOWER_RIGHT);
   }
   for (size_t k = 0; k < inputs; k += kTileInputs) {
-    for (size_t line = 0; line < kTileFetches; ++line, fetches.from += fetches.stride) {
-      __builtin_prefetch(fetches.from, 0, 2);
+    for (size_t line = 0; line < kFetchesPerStep; ++line, fetched.from += fetched.stride) {
+      __builtin_prefetch(fetched.from, 0, 2);
     }
-    AddProducts(in);
-    in.upper += kTileInputs;
-    if (has_lower) in.lower += kTileInputs;
-    in.panel += kTileInputs * kPanelOutputs;
+    const uint8_t* const left = panel + k * kPanelOutputs;
+    _tile_loadd(SMX_LEFT, left, kPanelRowBytes);
+    _tile_loadd(SMX_RIGHT, left + kBytesOfTileRow, kPanelRowBytes);
+    _tile_loadd(SMX_UPPER, x + k, stride);
+    _tile_dpbsud(SMX_UPPER_LEFT, SMX_UPPER, SMX_LEFT);
+    _tile_dpbsud(SMX_UPPER_RIGHT, SMX_UPPER, SMX_RIGHT);
+    if (!has_lower) continue;
+    _tile_loadd(SMX_LOWER, lower_x + k, stride);
+    _tile_dpbsud(SMX_LOWER_LEFT, SMX_LOWER, SMX_LEFT);
+    _tile_dpbsud(SMX_LOWER_RIGHT, SMX_LOWER, SMX_RIGHT);
   }
   _tile_stored(SMX_UPPER_LEFT, sums, kSumsRowBytes);
   _tile_stored(SMX_UPPER_RIGHT, sums + kLeftOutputs, kSumsRowBytes);
   if (!has_lower) return;
-  int32_t* const lower_sums = sums + upper_rows_ * kPanelOutputs;
+  int32_t* const lower_sums = sums + upper_rows() * kPanelOutputs;
   _tile_stored(SMX_LOWER_LEFT, lower_sums, kSumsRowBytes);
   _tile_stored(SMX_LOWER_RIGHT, lower_sums + kLeftOutputs, kSumsRowBytes);
 }

@@ -13,13 +13,6 @@ inline constexpr size_t kTileInputs = 64;
 /// Most rows of sums at a time, of two tiles below each other.
 inline constexpr size_t kTileRows = 32;
 
-/// What is fetched meanwhile: for every kTileInputs inputs kTileFetches lines, `stride` bytes apart.
-struct TileFetches {
-  const uint8_t* from;
-  size_t stride;
-};
-inline constexpr size_t kTileFetches = 32;
-
 /// The tile registers of a thread (AMX), which multiply 16 rows of 64 signed bytes by 64 rows of 16 unsigned ones in
 /// one instruction; configured for a number of rows from here to its end. Only where HasAmxInt8(), one at a time per
 /// thread.
@@ -35,12 +28,14 @@ class Tiles {
 
   /// sums [block_rows, kPanelOutputs] = x [block_rows, inputs] times a panel of kernels/product_panels.h as it is
   /// stored, modulo 2^32. `stride` values lie between rows of x; `inputs` is a multiple of kTileInputs.
-  void Multiply(const int8_t* x, ptrdiff_t stride, const uint8_t* panel, size_t inputs, TileFetches fetches,
+  void Multiply(const int8_t* x, ptrdiff_t stride, const uint8_t* panel, size_t inputs, Fetched fetched,
                 int32_t* sums) const;
 
  private:
+  /// Of the first tile; the other has the rest, of one row none.
+  size_t upper_rows() const { return (block_rows_ + 1) / 2; }
+
   size_t block_rows_;
-  size_t upper_rows_;  // of the first tile; the other has the rest
 };
 
 }  // namespace smx

@@ -105,9 +105,7 @@ void MixingLinear::PlanProducts(const PrepareContext& context) {
 Status MixingLinear::Create(const PrepareContext& context, Backend* backend) {
   if (by_fft_) return Status::kOk;
   SMX_TRY(hidden_kernel_.Create(weights_->hidden_kernel, context.max_tokens, backend));
-  // XNNPACK's products, where they are the best, are so much faster that they pay for the transpositions.
-  by_columns_ =
-      backend->int8_products == Int8Products::kPanels && HasProductOfColumns(weights_->input_kernel, *backend);
+  by_columns_ = HasProductOfColumns(weights_->input_kernel, *backend);
   if (by_columns_) return backend->ReserveRowSums(context.max_tokens);
   for (SizedInputKernel& sized : input_kernels_) {
     SMX_TRY(sized.product.Create(LeadingBlock(sized.inputs, sized.outputs), context.config.d_model, backend));

@@ -47,15 +47,6 @@ struct PanelRows {
   ptrdiff_t stride;
 };
 
-/// A group of kPanelInputs has two lines.
-constexpr size_t kFetchesPerGroup = 2;
-
-/// What is fetched while rows are multiplied: for every group kFetchesPerGroup lines, `stride` bytes apart.
-struct Fetched {
-  const uint8_t* from;
-  size_t stride;
-};
-
 /// Of the panel `next` the share that belongs to `count` of `rows` rows, from row `first` on: lines that are asked for
 /// faster than memory gives them would keep the panel itself waiting. A line that several steps share is asked for by
 /// each. Null: nothing but a line that is there.
@@ -151,14 +142,13 @@ HWY_INLINE void MultiplyPanelByRows(PanelRows rows, size_t count, Panel panel, c
 template <typename Finish>
 HWY_NOINLINE void MultiplyPanelByTiles(const Tiles& tiles, PanelRows rows, size_t count, Panel panel,
                                        const uint8_t* next, const Finish& finish) {
-  static_assert(kTileFetches * kPanelInputs == kFetchesPerGroup * kTileInputs, "as many as by vectors");
   const size_t n = tiles.block_rows();
   int32_t sums[kTileRows * kPanelOutputs];
   for (size_t begin = 0; begin < count; begin += n) {
     const size_t r = std::min(begin, count - n);  // the last block begins early, so that it does not end late
     const Fetched fetched = ShareOfPanel(next, panel, r, n, count);
-    tiles.Multiply(rows.x + static_cast<ptrdiff_t>(r) * rows.stride, rows.stride, panel.values, panel.inputs,
-                   {fetched.from, fetched.stride}, sums);
+    tiles.Multiply(rows.x + static_cast<ptrdiff_t>(r) * rows.stride, rows.stride, panel.values, panel.inputs, fetched,
+                   sums);
     finish(r, n, sums);
   }
 }
