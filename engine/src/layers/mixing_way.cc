@@ -16,9 +16,9 @@ namespace {
 constexpr char kFft[] = "fft";
 constexpr char kProduct[] = "product";
 
-// Nanoseconds, fitted to `smx bench --mixers` on x86-64 (Emerald Rapids, by each instruction set's kernels; within 20 %
-// on every shape). The reference kernels and KissFFT are plain code, so their ratio, which decides, is much the same
-// elsewhere. Per value of a transform and level: KissFFT with the loops around it;
+// Nanoseconds, fitted to `smx bench --mixers` on x86-64 (Emerald Rapids, by each instruction set's kernels; within 15 %
+// on every shape, but for the rates of VNNI). The reference kernels and KissFFT are plain code, so their ratio, which
+// decides, is much the same elsewhere. Per value of a transform and level: KissFFT with the loops around it;
 constexpr double kFftNs = 0.94;
 // per value: products with a chirp or a filter;
 constexpr double kFilterNs = 4;
@@ -35,7 +35,8 @@ struct Rates {
 /// By the vectors that there are, if any.
 Rates RatesOfProducts() {
   if (!SMX_WITH_HIGHWAY) return {0.12, 9};
-  // Between {0.028, 1.4} of Emerald Rapids and Zen 4, which takes up to a fifth less: right on both within 10 %.
+  // Emerald Rapids alone has {0.028, 1.4}, Zen 4 takes up to a fifth less. By these the way that is taken costs at most
+  // 10 % more than the other: on Zen 4 as measured, on Emerald Rapids as its own rates estimate.
   if (HasAvx512Vnni()) return {0.0255, 1.2};
   return HasAvx2() ? Rates{0.036, 2.2} : Rates{0.076, 2.1};
 }
